@@ -1,0 +1,55 @@
+"""The command `cargostream`: the one place that may import every room, and only when a command runs."""
+
+import os
+import sys
+from importlib import import_module
+
+import typer
+
+from cargostream import __version__
+from cargostream.cli.output import err, out
+from cargostream.errors import CargostreamError
+
+MODULES = ("stack", "status", "demo", "data", "produce", "connectors", "worker", "model")
+
+# Telemetry of dependencies is off; it must be so before they are imported, here and in every process started from here.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+
+app = typer.Typer(
+    name="cargostream", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"cargostream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True,
+                                       help="Print the version and exit.")) -> None:
+    """Every row of a Postgres table gets exactly one current prediction in another, by the model called champion.
+
+    Start with `cargostream demo`, or `cargostream up` and `cargostream produce`; `cargostream status` tells what is
+    going on.
+    """
+
+
+for module in MODULES:
+    import_module(f"cargostream.cli.{module}").register(app)
+
+
+def main() -> None:
+    """Run the command; exit 0 done, 1 failed, 2 usage, 3 unhealthy, 130 interrupted. A traceback means a bug."""
+    try:
+        app(standalone_mode=True)
+    except CargostreamError as error:
+        err.print(f"[bold red]error:[/] {error}", markup=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)

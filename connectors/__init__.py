@@ -1,0 +1,1 @@
+"""What ties the databases and the topics together: schema, topics, connectors."""

@@ -1,0 +1,1 @@
+"""One .sql file per figure, and what shows them."""

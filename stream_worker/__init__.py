@@ -1,0 +1,1 @@
+"""Record bytes to outcome to record bytes: the worker that predicts."""
