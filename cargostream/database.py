@@ -11,7 +11,7 @@ Role = Literal["writer", "capture", "sink", "dashboard", "operator", "mlflow", "
 
 
 def database_url(settings: Settings, server: Server, role: Role, database: str | None = None) -> URL:
-    """The address of a database for a role; `admin` is the superuser `postgres`. The password is in it: never log it."""
+    """The address of a database for a role (`admin`: the superuser `postgres`). It holds the password: never log it."""
     names = {"source": settings.source_database, "target": settings.target_database}
     ports = {"source": settings.source_port, "target": settings.target_port}
     return URL.create(

@@ -102,7 +102,7 @@ def load_settings(home: Path | None = None) -> Settings:
     secrets = home / "secrets"
     try:
         return Settings(
-            home=home, _env_file=home / "stack.env", _secrets_dir=secrets if secrets.is_dir() else None)  # type: ignore[call-arg]
+            home=home, _env_file=home / "stack.env", _secrets_dir=secrets if secrets.is_dir() else None)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

@@ -1,0 +1,61 @@
+# Needs Python 3.11-3.13 (with venv), make and network access for the first run. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --python $(BIN)/python
+# A pip mirror serves uv too.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint types bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup: .venv/.run ## Install what running needs into .venv (hash-locked)
+
+demo: .venv/.run ## Start everything and stream rows until Ctrl-C; ROWS=300 ends by itself
+	@$(BIN)/cargostream demo $(if $(ROWS),--rows $(ROWS)) $(if $(RATE),--rate $(RATE))
+
+up: .venv/.run ## Start the stack and leave it running
+	@$(BIN)/cargostream up
+
+down: .venv/.run ## Stop the stack, keep its data
+	@$(BIN)/cargostream down
+
+test: .venv/.dev ## Unit, integration and acceptance tests (PYTEST_ARGS=… narrows them)
+	@$(BIN)/cargostream fetch
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/.dev ## Check style
+	@$(BIN)/ruff check .
+
+types: .venv/.dev ## Check types
+	@$(BIN)/mypy
+
+bench: .venv/.dev ## Measure the README's figures on this machine
+	@$(BIN)/python -m benchmarks
+
+lock: .venv/.dev ## Renew the lock files from pyproject.toml
+	@sh requirements/lock.sh $(BIN)/uv
+
+clean: ## Remove the environment; the stack's data stay (see `cargostream reset`)
+	rm -rf .venv
+
+.venv/bin/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv || \
+	  { echo "error: $(PYTHON) cannot make virtual environments; install its venv package (Debian: python3-venv)" >&2; exit 1; }
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/.run: .venv/bin/uv requirements/run.txt pyproject.toml
+	@$(UV) --require-hashes -r requirements/run.txt
+	@$(UV) -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	@$(UV) --require-hashes -r requirements/dev.txt
+	@touch $@
