@@ -3,6 +3,7 @@
     CargostreamError            exit 1
     ├── UsageError              exit 2: a wrong option or setting
     ├── Unhealthy               exit 3: `status` found a part that does not work
+    ├── ModelRefused            a model artifact that must not serve
     ├── Rejection               a row's own fault; becomes an answer, never an accident
     └── Unavailable             what may heal by itself: the work is tried again
 """
@@ -56,6 +57,10 @@ class Rejection(CargostreamError):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+class ModelRefused(CargostreamError):
+    """A model artifact is damaged or does not do what it says; it must not serve."""
 
 
 class Unavailable(CargostreamError):

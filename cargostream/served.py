@@ -1,0 +1,185 @@
+"""The served model: an artifact folder, checked, and then asked about one image at a time.
+
+An artifact is a folder with three files, and its digest is that of the manifest, which holds the others' digests:
+
+    manifest.json   what the model is: see `Manifest`
+    model.onnx      input `image` uint8 [N, size, size, 3]; outputs `logits` float32 [N, classes] and
+                    `embedding` float32 [N, any]; whatever normalisation the model wants is inside the graph
+    golden.npz      `images` uint8 [n, size, size, 3] and the `probabilities` float32 [n, classes] they gave at export
+
+Who promotes a model and who serves it open it by the same function, so that what passed one passes the other.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from cargostream.errors import ModelRefused, RejectCode, Rejection
+
+MANIFEST, MODEL, GOLDEN = "manifest.json", "model.onnx", "golden.npz"
+
+GOLDEN_TOLERANCE = 1e-3
+"""How far a golden probability may be off: other processors round otherwise (some 1e-6), a wrong graph is far off."""
+
+ENGINE = "onnxruntime-fp32"
+
+onnxruntime.disable_telemetry_events()
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an artifact says about itself.
+
+    `files` maps the other files' names to their SHA-256 in hex. `training` and `evaluation` are for people and for
+    the registry (the command, seeds and digests of sets; figures by name); nothing that serves reads them.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    input_size: int
+    files: dict[str, str]
+    training: dict[str, Any] = {}
+    evaluation: dict[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that passed every check of `open_model`. Safe to use from several threads at once."""
+
+    name: str
+    version: int
+    labels: tuple[str, ...]
+    input_size: int
+    digest: str
+    session: onnxruntime.InferenceSession
+    engine: str = ENGINE
+
+    def predict(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Probabilities, float32 (classes,), of one image, uint8 (input_size, input_size, 3), RGB.
+
+        Raises:
+            Rejection: `model_error`, when the model fails on it or its answer is not a number.
+        """
+        try:
+            logits = np.asarray(self.session.run(["logits"], {"image": image[np.newaxis]})[0])[0]
+        except Exception as error:  # whatever onnxruntime raises is this image's answer, not the worker's end
+            raise Rejection(RejectCode.MODEL_ERROR, f"model {self.name} failed: {first_line(error)}") from error
+        if not np.isfinite(logits).all():
+            raise Rejection(RejectCode.MODEL_ERROR, f"model {self.name} answered with a value that is no number")
+        return softmax(logits)
+
+
+def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str | None = None) -> ServedModel:
+    """Open the artifact in `folder`, on `threads` threads per prediction, and check that it does what it says.
+
+    `version` is the registry's number for it; `digest`, when given, is what the artifact's must be.
+
+    Raises:
+        ModelRefused: a file is missing, cut or changed, inputs, outputs or classes are not as stated, or the golden
+            images get other answers than at export.
+    """
+    manifest_bytes = _read(folder, MANIFEST)
+    found = hashlib.sha256(manifest_bytes).hexdigest()
+    if digest is not None and digest != found:
+        raise ModelRefused(f"The model in {folder} has the digest {found[:12]}, the registry says {digest[:12]}.")
+    manifest = _parse(folder, manifest_bytes)
+    # The bytes that were checked are the bytes that are loaded: the file is not opened a second time.
+    session = _session(folder, _checked(folder, manifest, MODEL), threads)
+    _check_shapes(folder, manifest, session)
+    model = ServedModel(manifest.name, version, manifest.labels, manifest.input_size, found, session)
+    _check_golden(folder, model, _checked(folder, manifest, GOLDEN))
+    return model
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the artifact in `folder`. Raises ModelRefused if there is none or it makes no sense."""
+    return _parse(folder, _read(folder, MANIFEST))
+
+
+def artifact_digest(folder: Path) -> str:
+    """SHA-256 of the manifest in hex, which stands for the whole artifact. Raises ModelRefused if there is none."""
+    return hashlib.sha256(_read(folder, MANIFEST)).hexdigest()
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Probabilities over the last axis, float32; added up in float64."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    probabilities: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; onnxruntime's go on for pages."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise ModelRefused(f"The model in {folder} cannot be read: {name}: {error.strerror}.") from error
+
+
+def _parse(folder: Path, data: bytes) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ModelRefused(f"The model in {folder} has an unusable {MANIFEST}: {error}.") from error
+    if len(manifest.labels) < 2 or len(set(manifest.labels)) < len(manifest.labels):
+        raise ModelRefused(f"The model in {folder} needs two or more different labels, not {list(manifest.labels)}.")
+    return manifest
+
+
+def _checked(folder: Path, manifest: Manifest, name: str) -> bytes:
+    data = _read(folder, name)
+    if hashlib.sha256(data).hexdigest() != manifest.files.get(name):
+        raise ModelRefused(f"The model in {folder} is damaged: {name} is not the file that {MANIFEST} describes.")
+    return data
+
+
+def _session(folder: Path, data: bytes, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin while they wait for work would take the core from whatever else runs on it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a dozen error types without a common base
+        raise ModelRefused(f"The model in {folder} cannot be loaded: {first_line(error)}") from error
+
+
+def _check_shapes(folder: Path, manifest: Manifest, session: onnxruntime.InferenceSession) -> None:
+    size, classes = manifest.input_size, len(manifest.labels)
+    inputs = {node.name: (node.type, node.shape[1:]) for node in session.get_inputs()}
+    outputs = {node.name: (node.type, node.shape[1:]) for node in session.get_outputs()}
+    if inputs != {"image": ("tensor(uint8)", [size, size, 3])}:
+        raise ModelRefused(f"The model in {folder} takes {inputs}, not one uint8 image of {size}x{size}x3.")
+    if outputs.get("logits") != ("tensor(float)", [classes]) or "embedding" not in outputs:
+        raise ModelRefused(f"The model in {folder} gives {outputs}, not an embedding and logits for {classes} classes.")
+
+
+def _check_golden(folder: Path, model: ServedModel, data: bytes) -> None:
+    shape, classes = (model.input_size, model.input_size, 3), len(model.labels)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as golden:
+            images, expected = golden["images"], golden["probabilities"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelRefused(f"The model in {folder} has an unusable {GOLDEN}: {first_line(error)}") from error
+    if not len(images) or images.shape[1:] != shape or expected.shape != (len(images), classes):
+        raise ModelRefused(f"The model in {folder} has golden images of another shape than it takes.")
+    for number, image in enumerate(images):
+        try:
+            off = float(np.abs(model.predict(image) - expected[number]).max())
+        except Rejection as error:
+            raise ModelRefused(f"The model in {folder} fails on golden image {number}: {error.detail}.") from error
+        if not off <= GOLDEN_TOLERANCE:
+            raise ModelRefused(f"The model in {folder} answers otherwise than at export: golden image {number} is "
+                               f"off by {off:.4f}.")
