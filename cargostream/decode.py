@@ -5,6 +5,7 @@ is a `Rejection` with a stable code.
 """
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,7 +125,7 @@ def _statistics(image: Image.Image) -> ImageStatistics:
     down, across = np.abs(pixels[1:] - pixels[:-1]), np.abs(pixels[:, 1:] - pixels[:, :-1])
     return ImageStatistics(
         brightness=brightness,
-        contrast=float(np.sqrt(max(counts @ values**2 - brightness**2, 0.0))),
+        contrast=math.sqrt(max(float(counts @ values**2) - brightness**2, 0.0)),
         sharpness=float((down.mean() + across.mean()) / 2 / 255),
         saturated=float(counts[:3].sum() + counts[253:].sum()),
     )
