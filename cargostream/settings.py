@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     model_name: str = Field("cargo-ground", description="Registered model whose alias `champion` is followed")
 
     worker_processes: int = Field(1, ge=1, le=8, description="Worker processes; at most one a partition works")
-    worker_threads: int = Field(0, ge=0, le=64, description="Threads for images and model in a process; 0: its share of the cores")
+    worker_threads: int = Field(0, ge=0, le=64, description="Threads for images and model; 0: its share of the cores")
     window: int = Field(64, ge=1, le=4096, description="Rows in flight per worker process")
     image_patience_s: float = Field(2.0, ge=0, le=600, description="How long a missing image may be late")
     image_max_bytes: int = Field(20_000_000, ge=1, description="Largest image file that is read")
