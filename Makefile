@@ -34,8 +34,8 @@ lint: .venv/.dev ## Check style
 types: .venv/.dev ## Check types
 	@$(BIN)/mypy
 
-bench: .venv/.dev ## Measure the README's figures on this machine
-	@$(BIN)/python -m benchmarks
+bench: .venv/.dev ## Measure the figures in the README (BENCH_ARGS=… narrows it)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@sh requirements/lock.sh $(BIN)/uv
