@@ -1,1 +1,1 @@
-"""Puts images in the store and rows in the source table, or records on a topic."""
+"""Puts rows in the source table, or records on the topic `cargo-ingest`, at a chosen rate and mix."""
