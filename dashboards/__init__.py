@@ -1,1 +1,1 @@
-"""One .sql file per figure, and what shows them."""
+"""What is shown of a running pipeline: one `.sql` file a figure, and a live view in the terminal."""

@@ -1,1 +1,1 @@
-"""What an operator does to a running pipeline."""
+"""What an operator asks of, and does to, a running pipeline."""

@@ -1,0 +1,82 @@
+"""How far the readers of each topic have come, by their consumer groups."""
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from cargostream.records import (
+    DEAD_LETTER_TOPIC,
+    EVENTS_TOPIC,
+    INGEST_CONNECTOR,
+    INGEST_TOPIC,
+    PREDICTIONS_TOPIC,
+    SINK_CONNECTOR,
+    SOURCE_TOPIC,
+    WORKER_GROUP,
+)
+
+READERS = {
+    f"connect-{INGEST_CONNECTOR}": (INGEST_TOPIC,),
+    WORKER_GROUP: (SOURCE_TOPIC,),
+    f"connect-{SINK_CONNECTOR}": (SOURCE_TOPIC, PREDICTIONS_TOPIC, EVENTS_TOPIC),
+}
+"""Consumer groups and the topics that they read. Connect names the group of a sink after its connector."""
+
+TIMEOUT_S = 4.0
+
+_quiet = logging.getLogger("operations.librdkafka")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """Records on a topic that a group has not acknowledged yet."""
+
+    group: str
+    topic: str
+    records: int
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """What the broker knows: every reader's lag, and the records kept on the dead-letter topic."""
+
+    lags: list[Lag]
+    dead_letters: int
+
+
+def read_topics(bootstrap: str) -> Topics:
+    """Ask the broker, within a few seconds.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "client.id": "cargostream-status"}, logger=_quiet)
+    known = admin.list_topics(timeout=TIMEOUT_S).topics
+    wanted = {topic for topics in READERS.values() for topic in topics} | {DEAD_LETTER_TOPIC}
+    partitions = [(topic, number) for topic in wanted & known.keys() for number in known[topic].partitions]
+    first = _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    end = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    acknowledged = {group: _acknowledged(admin, group) for group in READERS}
+    lags = [
+        Lag(group, topic, sum(end[at] - max(first[at], acknowledged[group].get(at, -1)) for at in partitions
+                              if at[0] == topic))
+        for group, topics in READERS.items() for topic in topics if topic in known
+    ]
+    return Topics(lags, sum(end[at] - first[at] for at in partitions if at[0] == DEAD_LETTER_TOPIC))
+
+
+def _offsets(admin: AdminClient, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> dict[Any, int]:
+    asked = {TopicPartition(topic, number): which for topic, number in partitions}
+    found = admin.list_offsets(asked, request_timeout=TIMEOUT_S)
+    return {(at.topic, at.partition): future.result(TIMEOUT_S).offset for at, future in found.items()}
+
+
+def _acknowledged(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
+    futures: dict[str, Future[Any]] = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S)
+    return {(at.topic, at.partition): at.offset for at in futures[group].result(TIMEOUT_S).topic_partitions}

@@ -1,0 +1,2 @@
+-- Target. Rows that have an answer, counted.
+SELECT count(*) AS rows FROM cargo_prediction
