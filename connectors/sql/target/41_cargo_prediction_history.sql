@@ -1,0 +1,12 @@
+-- Every answer that was given, also by versions that are not champion (`purpose`), so that a version can be judged by
+-- labels that come later. `redelivered` counts repeats that agree, `conflicts` those that do not. `model_version` is 0
+-- where no model was asked.
+CREATE TABLE IF NOT EXISTS cargo_prediction_history (
+  LIKE cargo_prediction INCLUDING CONSTRAINTS,
+  purpose     text NOT NULL CONSTRAINT purpose_is_known CHECK (purpose IN ('current', 'replay', 'shadow')),
+  redelivered int NOT NULL DEFAULT 0,
+  conflicts   int NOT NULL DEFAULT 0,
+  PRIMARY KEY (source_id, source_epoch, source_partition, source_offset, attempt, model_version)
+);
+-- Rows come in the order of their time, so this small index is enough to forget the old ones.
+CREATE INDEX IF NOT EXISTS cargo_prediction_history_stored_at ON cargo_prediction_history USING brin (stored_at);

@@ -1,0 +1,4 @@
+GRANT SELECT ON cargo, cargo_prediction, cargo_prediction_history, cargo_event, cargo_result, cargo_result_history,
+  topic_epoch TO cargostream_dashboard, cargostream_operator;
+GRANT SELECT ON cargo_graveyard, cargo_prediction_graveyard TO cargostream_operator;
+GRANT EXECUTE ON FUNCTION forget_history(int) TO cargostream_operator;
