@@ -1,1 +1,1 @@
-"""Record bytes to outcome to record bytes: the worker that predicts."""
+"""The worker: every record of the source topic gets one answer, by the model called champion."""
