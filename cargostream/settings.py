@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     cache: Path | None = Field(None, description="Folder of downloads (Java, Postgres, jars); default: cache in home")
     images: Path | None = Field(None, description="Image store, a folder; default: images in home")
 
+    maven_mirror: str = Field("", description="Maven repository to fetch jars from; default: Maven Central")
+
     host: str = Field("127.0.0.1", description="Address that every service listens on and is reached at")
     source_port: int = Field(15432, ge=1, le=65535, description="Source Postgres")
     target_port: int = Field(15433, ge=1, le=65535, description="Target Postgres")

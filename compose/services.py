@@ -1,0 +1,66 @@
+"""The services of the stack, as data. What each needs beside other services is for the caller to add."""
+
+import sys
+from dataclasses import replace
+
+import httpx
+
+from cargostream.database import database_url
+from cargostream.settings import Settings
+from compose import kafka, postgres
+from compose.parts import Service
+
+
+def services(settings: Settings) -> list[Service]:
+    """Every process of the stack, in the order of its start; making the list writes config files and makes folders."""
+    for folder in ("run", "logs", "data"):
+        (settings.home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    return [
+        postgres.server(settings, "source", settings.source_port),
+        postgres.server(settings, "target", settings.target_port),
+        kafka.broker(settings),
+        kafka.connect(settings),
+        mlflow(settings),
+        *(worker(settings, index) for index in range(settings.worker_processes)),
+    ]
+
+
+def needing(service: Service, *names: str) -> Service:
+    """The service, with more that must be ready before it starts."""
+    return replace(service, needs=(*service.needs, *names))
+
+
+def mlflow(settings: Settings) -> Service:
+    """MLflow's tracking server and registry, with its database on the target server."""
+    artifacts = settings.home / "data" / "mlflow"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    url = database_url(settings, "target", "mlflow", database="mlflow").render_as_string(hide_password=False)
+    env = {
+        "_MLFLOW_SERVER_FILE_STORE": url,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(artifacts),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "4",
+    }
+    argv = (sys.executable, "-m", "uvicorn", "compose.mlflow_app:app", "--host", settings.host,
+            "--port", str(settings.mlflow_port), "--log-level", "warning", "--no-access-log")
+
+    def ready() -> bool:
+        return httpx.get(f"http://{settings.host}:{settings.mlflow_port}/health", timeout=2,
+                         trust_env=False).status_code == 200
+
+    return Service("mlflow", argv, ready, needs=("target",), env=env, cwd=settings.home / "run", deadline=120)
+
+
+def worker(settings: Settings, index: int) -> Service:
+    """One worker process; it is ready when it has partitions to read and a model to serve."""
+    def ready() -> bool:
+        url = f"http://{settings.host}:{settings.worker_port + index}/readyz"
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+
+    return Service(f"worker-{index}", (sys.executable, "-m", "cargostream", "worker", "--index", str(index)), ready,
+                   env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=180)
