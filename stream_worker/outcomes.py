@@ -111,7 +111,7 @@ class Outgoing(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, str | bytes | None]]
 
 
 def to_record(answer: Answer, at: Coordinates, key: bytes | None, value: bytes | None,
@@ -124,7 +124,7 @@ def to_record(answer: Answer, at: Coordinates, key: bytes | None, value: bytes |
             headers = {"topic": at.topic, "partition": at.partition, "offset": at.offset, "epoch": at.epoch,
                        "reason": reason, "at": answered.isoformat()}
             return Outgoing(DEAD_LETTER_TOPIC, at.partition, key, value,
-                            [(name, str(content).encode()) for name, content in headers.items()])
+                            [(name, str(content)) for name, content in headers.items()])
         case _:
             prediction = to_prediction(answer, at, received, answered)
             return Outgoing(PREDICTIONS_TOPIC, at.partition, _encode(PredictionKey(prediction.source_id)),

@@ -1,0 +1,178 @@
+"""Work in flight: records in, answers sent, partitions acknowledged as far as they are answered.
+
+Everything here runs on the event loop but `_serve`, which threads run: it reads, decodes, predicts and sends. Kafka is
+behind the sender, and who consumes is not known here.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from threading import Thread
+from typing import Protocol
+
+from cargostream.images import ImageStore
+from stream_worker.handler import Model, handle
+from stream_worker.logs import give_up, log
+from stream_worker.outcomes import Coordinates, NotYet, Outgoing, Wait, to_record
+from stream_worker.window import Receipt, Window
+
+WAITING_MAX = 1024
+"""Records that may wait for their images at once; with more, no new ones are taken in until some are answered."""
+
+RETRY_S = {Wait.FILE: 0.1, Wait.STORE: 0.5, Wait.FAULT: 0.5}
+FAULTS_MAX = 3
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """One record on its way to its answer. `seen` and `started` are on the monotonic clock; `started` is 0 while no
+    thread is at it. `room` tells whether it counts among those in flight."""
+
+    window: Window
+    at: Coordinates
+    key: bytes | None
+    value: bytes | None
+    received: datetime
+    seen: float
+    room: bool = True
+    started: float = 0.0
+    faults: int = 0
+    outcome: str = ""
+
+
+class Sends(Protocol):
+    """What the pipeline asks of a sender."""
+
+    def send(self, outgoing: Outgoing, token: Work) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """See the settings of the same names."""
+
+    window: int
+    threads: int
+    patience_s: float
+    max_pixels: int
+    timeout_s: float
+
+
+class Pipeline:
+    """`windows` are those of the current assignment; work for any other is dropped and never acknowledged."""
+
+    def __init__(self, limits: Limits, store: ImageStore, model: Callable[[], Model]) -> None:
+        self.limits = limits
+        self.windows: dict[int, Window] = {}
+        self.counts: Counter[str] = Counter()
+        self.last_answer: datetime | None = None
+        self.waits: set[Work] = set()
+        self.in_flight: set[Work] = set()
+        self._store, self._model = store, model
+        self._room = asyncio.Semaphore(limits.window)
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._threads: list[Thread] = []
+
+    def start(self, sender: Sends) -> None:
+        """Start the threads; they send through `sender`, whose confirmations must come to `confirm`."""
+        self._sender = sender
+        self._threads = [Thread(target=self._serve, name=f"images-{n}", daemon=True)
+                         for n in range(self.limits.threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def drop(self) -> None:
+        """Forget the assignment: called when a rebalance starts, from any thread."""
+        self.windows = {}
+
+    async def take(self, at: Coordinates, key: bytes | None, value: bytes | None) -> Receipt | None:
+        """Take in a record, waiting while too many are in flight; None if its partition is not assigned any more."""
+        seen, received = time.monotonic(), datetime.now(UTC)
+        await self._room.acquire()
+        window = self.windows.get(at.partition)
+        receipt = None if window is None else window.receive(at.offset)
+        if window is None or receipt is not Receipt.NEW:
+            self._room.release()
+            return receipt
+        work = Work(window, at, key, value, received, seen)
+        self.in_flight.add(work)
+        self._queue.put(work)
+        return receipt
+
+    def confirm(self, work: Work) -> None:
+        """The broker has the answer, or there was none to send; without an outcome the record was dropped."""
+        self.in_flight.discard(work)
+        self.waits.discard(work)
+        if work.outcome:
+            work.window.answer(work.at.offset)
+            self.counts[work.outcome] += 1
+            self.last_answer = datetime.now(UTC)
+        self._leave(work)
+
+    def positions(self) -> dict[int, int]:
+        """By partition, the offset below which everything is answered."""
+        return {partition: window.position for partition, window in self.windows.items()}
+
+    def overdue(self) -> Work | None:
+        """A record that a thread has been at for longer than an image may take."""
+        now = time.monotonic()
+        return next((w for w in self.in_flight if w.started and now - w.started > self.limits.timeout_s), None)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until nothing is in flight; whether that came to pass."""
+        deadline = time.monotonic() + timeout_s
+        while self.in_flight and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        return not self.in_flight
+
+    def stop(self) -> None:
+        """End the threads, each after the record that it is at."""
+        for _ in self._threads:
+            self._queue.put(None)
+
+    def _serve(self) -> None:
+        while (work := self._queue.get()) is not None:
+            try:
+                self._work(work)
+            except Exception as error:
+                give_up("a record could not be sent", error=repr(error), **work.at._asdict())
+
+    def _work(self, work: Work) -> None:
+        if self.windows.get(work.at.partition) is not work.window:
+            self._loop.call_soon_threadsafe(self.confirm, work)  # without an outcome: nothing is acknowledged
+            return
+        work.started = time.monotonic()
+        patient = work.started - work.seen < self.limits.patience_s
+        outcome = handle(work.key, work.value, self._store, self._model(), max_pixels=self.limits.max_pixels,
+                         patient=patient)
+        work.started = 0.0
+        if isinstance(outcome, NotYet):
+            self._loop.call_soon_threadsafe(self._postpone, work, outcome)
+            return
+        work.outcome = type(outcome).__name__.lower()
+        outgoing = to_record(outcome, work.at, work.key, work.value, work.received, datetime.now(UTC))
+        if outgoing is None:
+            self._loop.call_soon_threadsafe(self.confirm, work)
+        else:
+            self._sender.send(outgoing, work)
+
+    def _postpone(self, work: Work, outcome: NotYet) -> None:
+        work.faults += outcome.wait is Wait.FAULT
+        if work.faults >= FAULTS_MAX:
+            give_up("a record could not be handled", detail=outcome.detail, **work.at._asdict())
+        if work not in self.waits:
+            self.waits.add(work)
+            if outcome.wait is not Wait.FILE:
+                log.warning("record waits", extra={"wait": outcome.wait.value, "detail": outcome.detail})
+        if outcome.wait is Wait.FILE and len(self.waits) <= WAITING_MAX:
+            self._leave(work)
+        self._loop.call_later(RETRY_S[outcome.wait], self._queue.put, work)
+
+    def _leave(self, work: Work) -> None:
+        if work.room:
+            work.room = False
+            self._room.release()

@@ -1,0 +1,103 @@
+"""Where an assignment starts, and whether records are missing between what was answered and what the broker has."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from cargostream.errors import Unavailable
+
+TIMEOUT_S = 10
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What the command that makes topics remembers of one: the broker's id of it and its epoch."""
+
+    id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Offsets of one partition: the group's committed one (None: never), the first and the one after the last."""
+
+    committed: int | None
+    beginning: int
+    end: int
+
+    @property
+    def start(self) -> int:
+        """The offset that is due next. Out of range, Kafka's reset policy `earliest` starts at the beginning."""
+        if self.committed is None or not self.beginning <= self.committed <= self.end:
+            return self.beginning
+        return self.committed
+
+    @property
+    def gap(self) -> str | None:
+        """What is missing, in words, if something is."""
+        if self.committed is None:
+            return f"the first {self.beginning} records were removed before any was read" if self.beginning else None
+        if self.committed < self.beginning:
+            return f"records {self.committed} to {self.beginning - 1} were removed before they were read"
+        if self.committed > self.end:
+            return f"records up to {self.committed - 1} were answered, the broker has none from {self.end} on"
+        return None
+
+
+def known_topic(run: Path, name: str) -> Topic:
+    """The topic as `topics.json` in the folder `run` has it.
+
+    Raises:
+        Unavailable: it does not say (yet).
+    """
+    file = run / "topics.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Topic])[name]
+    except (OSError, KeyError, msgspec.DecodeError) as error:
+        raise Unavailable(f"{file} does not tell the epoch of topic {name}: start the stack, which makes the topics "
+                          "and writes it.") from error
+
+
+class Broker:
+    """Questions to the broker; each blocks for at most some seconds."""
+
+    def __init__(self, bootstrap: str, group: str) -> None:
+        self._group = group
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": TIMEOUT_S * 1000})
+
+    def topic_id(self, topic: str) -> str:
+        """The broker's id of a topic. Raises Unavailable: no such topic, or no broker."""
+        try:
+            found = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic]
+            return str(found.result(TIMEOUT_S).topic_id)
+        except KafkaException as error:
+            raise Unavailable(f"Topic {topic} cannot be looked at: {error.args[0].str()}.") from error
+
+    def positions(self, topic: str, partitions: set[int]) -> dict[int, Position]:
+        """The position of each partition. Raises Unavailable."""
+        if not partitions:
+            return {}
+        asked = [TopicPartition(topic, p) for p in partitions]
+        try:
+            group = self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(self._group, asked)], request_timeout=TIMEOUT_S)
+            first, last = (
+                self._admin.list_offsets(dict.fromkeys(asked, spec), request_timeout=TIMEOUT_S)
+                for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))  # type: ignore[no-untyped-call]
+            committed = {
+                tp.partition: tp.offset for tp in group[self._group].result(TIMEOUT_S).topic_partitions or []}
+            return {
+                tp.partition: Position(
+                    offset if (offset := committed.get(tp.partition, -1)) >= 0 else None,
+                    first[tp].result(TIMEOUT_S).offset, last[tp].result(TIMEOUT_S).offset)
+                for tp in asked
+            }
+        except KafkaException as error:
+            raise Unavailable(f"The positions in {topic} cannot be read: {error.args[0].str()}.") from error
