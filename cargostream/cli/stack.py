@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -35,11 +35,13 @@ def stack_status(settings: Settings) -> dict[str, Any] | None:
     return read_status(settings.home)
 
 
-def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = False) -> Settings:
+def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = False,
+                until: Literal["ready_s", "flowing_s"] = "ready_s") -> Settings:
     """Fetch what is missing, start the stack and return when every part is ready; shows a line a part on stderr.
 
     Returns the settings with the ports that were taken and the passwords that were made. With `tied` the stack stops
-    when this process ends, however it ends (Linux). A running stack is left as it is.
+    when this process ends, however it ends (Linux). A running stack is left as it is. With `until` "flowing_s" it
+    returns as soon as rows can flow; parts that rows do not need may still be on their way.
 
     Raises:
         CargostreamError: a part did not start; the message has the cause, the end of its log and what to do.
@@ -57,7 +59,7 @@ def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = Fal
     (settings.home / "run" / "status.json").unlink(missing_ok=True)
     process = _spawn(settings.home, only, tied)
     try:
-        _follow(settings, process)
+        _follow(settings, process, until)
     except BaseException:
         stop_stack(settings)
         raise
@@ -110,20 +112,20 @@ def _spawn(home: Path, only: tuple[str, ...], tied: bool) -> subprocess.Popen[by
                                 env={**os.environ, "CARGOSTREAM_HOME": str(home)}, cwd=home)
 
 
-def _follow(settings: Settings, process: subprocess.Popen[bytes]) -> None:
-    """Print a line for each part that becomes ready, until all are."""
+def _follow(settings: Settings, process: subprocess.Popen[bytes], until: str) -> None:
+    """Print a line for each part that becomes ready, until all are, or all that rows need."""
     shown: set[str] = set()
     end = time.monotonic() + LONGEST_START
     with err.status("starting") as spinner:
         while True:
-            status = stack_status(settings) or {"parts": {}, "ready_s": None}
+            status = stack_status(settings) or {"parts": {}, until: None}
             for name, part in status["parts"].items():
                 if part["state"] == "failed":
                     raise CargostreamError(_failure(settings, name, part["error"]))
                 if part["state"] == "ready" and name not in shown:
                     shown.add(name)
                     err.print(f"  [green]✓[/] {name:<12} {part['seconds']:6.1f} s")
-            if status["ready_s"] is not None:
+            if status[until] is not None:
                 return
             if process.poll() is not None:
                 raise CargostreamError(_failure(settings, "supervisor", "The supervisor ended."))
