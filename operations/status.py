@@ -70,7 +70,7 @@ def read_data(settings: Settings) -> Data:
             try:
                 read[name] = answer.result()
             except (DBAPIError, KafkaException, TimeoutError) as error:
-                unreadable[name] = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+                unreadable[name] = _words(error)
     finally:
         source.dispose()
         target.dispose()
@@ -80,8 +80,14 @@ def read_data(settings: Settings) -> Data:
 def _worker(host: str, port: int) -> Worker:
     address = f"http://{host}:{port}"
     try:
-        answer = httpx.get(f"{address}/readyz", timeout=2.0)
+        answer = httpx.get(f"{address}/readyz", timeout=2.0, trust_env=False)
         detail = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         return Worker(address, False, None, {"error": str(error)})
     return Worker(address, answer.status_code == 200, detail.get("model_version"), detail)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KafkaException):
+        return str(error.args[0].str())
+    return (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]

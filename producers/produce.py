@@ -50,14 +50,14 @@ def produce(run: str, rows: Iterator[Row], due: Iterator[float], writer: Writer,
     start = time.monotonic()
     while limit is None or written < limit:
         size = batch if limit is None else min(batch, limit - written)
-        deadline = start + max(islice(due, size))
-        if stop.wait(max(0.0, deadline - time.monotonic())):
+        when = max(islice(due, size))
+        if stop.wait(max(0.0, start + when - time.monotonic())):
             break
         part = list(islice(rows, size))
         writer.write(part)
         written += size
         kinds.update(row.kind for row in part)
-        behind = time.monotonic() - deadline
+        behind = time.monotonic() - start - when if when else 0.0  # as fast as possible is never late
         late = max(late, behind)
         progress(written, behind)
     seconds = time.monotonic() - start

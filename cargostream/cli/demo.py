@@ -1,7 +1,203 @@
-"""Commands of this part."""
+"""`cargostream demo`: everything in one command, to look at."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from cargostream.cli.output import err
+from cargostream.errors import CargostreamError
+
+if TYPE_CHECKING:
+    from cargostream.settings import Settings
+    from operations.run import RunReport
+
+IMAGES = "stream"
+"""The set whose images are streamed; no training sees them."""
+START_S = 900.0
+"""How long a start may take; the first one makes databases and registers a model."""
+
+
+def demo(
+    rows: Annotated[int | None, typer.Option(min=1, help="End when so many rows have their predictions and print one "
+                                                         "JSON object about them; else go on until Ctrl-C.")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, help="Rows per second.")] = 20.0,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 1,
+) -> None:
+    """Start the stack, stream photos through it and watch the predictions arrive.
+
+    Ctrl-C stops everything that this command started; a second Ctrl-C skips the clean-up. Data stays: the next demo
+    goes on from it. A stack that was running before is left running.
+    """
+    import psutil
+
+    from cargostream.cli.stack import running
+    from cargostream.settings import load_settings
+
+    began = psutil.Process().create_time()  # type: ignore[no-untyped-call]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    settings = load_settings()
+    ours = not running(settings)
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        found, times = _stream(settings, children, began, ours, rows, rate, seed)
+    finally:
+        _clean_up(settings, children, ours)
+    print(json.dumps(summary(found, began, times)), flush=True)
+    if not found.sound:
+        raise CargostreamError(
+            f"Of {found.rows} rows {found.missing} have no prediction, {found.phantom} predictions belong to no row "
+            f"and {found.conflicts} answers disagree; see `cargostream status` and `cargostream logs`.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
+    app.command()(demo)
+
+
+def summary(found: "RunReport", began: float, times: dict[str, float | None]) -> dict[str, Any]:
+    """The demo's last line: this run's rows, and how long things took in seconds from `began` (since 1970)."""
+    first = None if found.first_stored_at is None else found.first_stored_at - began
+    return {
+        "rows": found.rows, "predicted": found.predicted, "rejected": found.rejected, "missing": found.missing,
+        "phantom": found.phantom, "conflicts": found.conflicts, "redelivered": found.redelivered,
+        "p50_ms": _rounded(found.p50_ms, 1), "p99_ms": _rounded(found.p99_ms, 1),
+        "accuracy": _rounded(found.accuracy, 4), "model_version": found.model_version,
+        **times, "first_prediction_s": _rounded(first, 2),
+    }
+
+
+def start_times(runner: dict[str, Any] | None, began: float, seen: float, ours: bool) -> dict[str, float | None]:
+    """`start_s` and `ready_s`: from `began` until rows could flow, and until every part was ready (None: not yet).
+
+    Where this command started the runner, the runner's clock tells both; where it ran before, `seen` (when it was
+    found running) is all that there is to tell.
+    """
+    if not ours or runner is None:
+        return {"start_s": _rounded(seen - began, 2), "ready_s": _rounded(seen - began, 2) if runner else None}
+    started = datetime.fromisoformat(runner["started_at"]).timestamp() - began
+    return {"start_s": _rounded(started + runner["flowing_s"], 2),
+            "ready_s": _rounded(started + runner["ready_s"], 2) if runner["ready_s"] else None}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _stream(settings: "Settings", children: list[subprocess.Popen[bytes]], began: float, ours: bool,
+            rows: int | None, rate: float, seed: int) -> "tuple[RunReport, dict[str, float | None]]":
+    from cargostream.cli.produce import new_run
+    from cargostream.cli.stack import stack_status, start_stack
+    from cargostream.cli.watch import Run, watch
+    from cargostream.database import engine
+    from operations.run import newest_id
+
+    (settings.home / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (settings.image_store / f"{IMAGES}.jsonl").exists():
+        err.print(f"Drawing the photos that are streamed, once; they are kept in {settings.image_store}.")
+        children.append(_child(settings.home, "images", "data", "synthesize", IMAGES))
+    settings = start_stack(settings, tied=True, until="flowing_s")
+    _await(settings, "flowing_s")
+    seen = time.time()
+    for drawing in children:
+        drawing.wait(START_S)
+        _expect(drawing, settings.home, "images")
+
+    source, target = engine(settings, "source", "dashboard"), engine(settings, "target", "dashboard")
+    run = Run(new_run(), newest_id(source), rows)
+    producer = _child(settings.home, "producer", "produce", "--run", run.name, "--rate", str(rate), "--seed", str(seed),
+                      *(["--rows", str(rows)] if rows else []))
+    children.append(producer)
+
+    def producing() -> bool:
+        if producer.poll() is None:
+            return True
+        _expect(producer, settings.home, "producer")
+        return False
+
+    found = watch(source, target, run, _addresses(settings), producing)
+    runner = _await(settings, "ready_s") if found.sound else stack_status(settings)
+    return found, start_times(runner, began, seen, ours)
+
+
+def _child(home: Path, log: str, *command: str) -> subprocess.Popen[bytes]:
+    """A `cargostream` command that dies with this process and hears nothing of its Ctrl-C; it logs to its own file."""
+    import compose
+
+    launch = Path(compose.__file__).with_name("launch.py")
+    argv = [sys.executable, "-I", "-S", str(launch), str(int(signal.SIGTERM)), "-", str(os.getpid()), "--",
+            sys.executable, "-m", "cargostream", *command]
+    with (home / "logs" / f"{log}.log").open("ab") as file:
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+
+
+def _expect(child: subprocess.Popen[bytes], home: Path, log: str) -> None:
+    if child.returncode:
+        file = home / "logs" / f"{log}.log"
+        last = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        raise CargostreamError(f"The {log} process failed: {''.join(last)} (see {file})")
+
+
+def _await(settings: "Settings", moment: str) -> dict[str, Any]:
+    """Wait until the runner has reached a moment (`flowing_s`, `ready_s`); what it then says of itself."""
+    from cargostream.cli.stack import stack_status
+
+    deadline = time.monotonic() + START_S
+    while True:
+        runner = stack_status(settings)
+        if runner is None:
+            raise CargostreamError(f"The stack in {settings.home} has stopped; see `cargostream logs supervisor`.")
+        if runner[moment] is not None:
+            return runner
+        slow = [name for name, part in runner["parts"].items() if part["state"] != "ready"]
+        if time.monotonic() > deadline or any(runner["parts"][name]["state"] == "failed" for name in slow):
+            raise CargostreamError(f"{', '.join(slow)} did not become ready; see `cargostream logs {slow[0]}`.")
+        time.sleep(0.1)
+
+
+def _addresses(settings: "Settings") -> dict[str, str]:
+    return {
+        "source Postgres": f"{settings.host}:{settings.source_port}/{settings.source_database}",
+        "target Postgres": f"{settings.host}:{settings.target_port}/{settings.target_database}",
+        "Kafka": settings.bootstrap,
+        "Kafka Connect": settings.connect_url,
+        "MLflow": settings.tracking_uri,
+        "worker": f"http://{settings.host}:{settings.worker_port}/readyz",
+        "logs": str(settings.home / "logs"),
+    }
+
+
+def _clean_up(settings: "Settings", children: list[subprocess.Popen[bytes]], ours: bool) -> None:
+    """Stop what this command started; a Ctrl-C meanwhile kills it."""
+    from cargostream.cli.stack import stop_stack
+
+    try:
+        if ours:
+            err.print("Stopping the stack; its data is kept. Ctrl-C skips the clean-up.")
+        for child in children:
+            child.terminate()
+        for child in children:
+            _end(child)
+        if ours:
+            stop_stack(settings)
+    except KeyboardInterrupt:
+        for child in children:
+            child.kill()
+        if ours:
+            stop_stack(settings, hard=True)
+        raise
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()

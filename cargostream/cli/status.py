@@ -45,14 +45,14 @@ def read_status(settings: "Settings") -> dict[str, Any]:
     """Everything that can be found out, as plain JSON values; never raises for a part that is down."""
     import msgspec
 
-    from cargostream.cli.stack import running, stack_status
+    from compose.state import read_status as read_runner
     from operations.health import reasons
     from operations.status import read_data
 
-    if not running(settings):
+    runner = read_runner(settings.home)
+    if runner is None:
         return {"healthy": False, "running": False, "home": str(settings.home), "reasons": [
             f"the stack in {settings.home} is not running; start it with `cargostream up`"]}
-    runner = stack_status(settings) or {"parts": {}}
     connectors = _connectors(settings)
     data = read_data(settings)
     why = reasons(runner["parts"], connectors, data)
@@ -65,7 +65,7 @@ def _connectors(settings: "Settings") -> list[dict[str, Any]] | None:
     from connectors.status import status as connector_status
 
     try:
-        return connector_status(settings)
+        return list(connector_status(settings))
     except CargostreamError:
         return None
 
