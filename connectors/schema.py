@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, cast
 
-from psycopg2.extensions import encrypt_password
+from psycopg2.extensions import encrypt_password  # type: ignore[attr-defined]
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 

@@ -2,3 +2,5 @@ GRANT SELECT ON cargo, cargo_prediction, cargo_prediction_history, cargo_event, 
   topic_epoch TO cargostream_dashboard, cargostream_operator;
 GRANT SELECT ON cargo_graveyard, cargo_prediction_graveyard TO cargostream_operator;
 GRANT EXECUTE ON FUNCTION forget_history(int) TO cargostream_operator;
+-- The command that makes topics works as the operator.
+GRANT INSERT, UPDATE ON topic_epoch TO cargostream_operator;

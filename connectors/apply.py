@@ -1,0 +1,125 @@
+"""Makes Connect run the connectors as their files say."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from cargostream.errors import CargostreamError, Unavailable
+from cargostream.settings import Settings
+from connectors.desired import desired
+from connectors.rest import answer, connect
+from connectors.status import has_failed, is_running, read_status
+
+POLL_S = 0.1
+RESTART_EVERY_S = 2.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What `apply` would do to a connector. `settings` is {name: (as it runs, as it should be)}, None where absent."""
+
+    connector: str
+    action: str
+    settings: dict[str, tuple[str | None, str | None]]
+
+
+def plan(settings: Settings) -> list[Change]:
+    """One entry a connector; its action is `create`, `change` or `keep`.
+
+    Raises:
+        Unavailable: Connect does not answer.
+    """
+    with connect(settings) as client:
+        return [_difference(client, name, wanted) for name, wanted in desired(settings).items()]
+
+
+def apply(settings: Settings, deadline_s: float = 60) -> list[Change]:
+    """Puts what differs and waits until every connector and task runs; what was changed.
+
+    Tasks that failed while their database was not there yet are restarted meanwhile.
+
+    Raises:
+        CargostreamError: Connect refuses a file, or something does not run in time; the message says what and why.
+    """
+    deadline = time.monotonic() + deadline_s
+    with connect(settings) as client:
+        changes = []
+        for name, wanted in desired(settings).items():
+            change = _difference(client, name, wanted)
+            if change.action != "keep":
+                _patiently(client, "PUT", f"/connectors/{name}/config", deadline, wanted)
+            changes.append(change)
+        _wait(client, deadline, deadline_s)
+    return changes
+
+
+def delete(settings: Settings) -> list[str]:
+    """Removes the connectors from Connect; their names. Offsets, topics and the replication slot stay: with them the
+    same connectors go on where they stopped."""
+    deadline = time.monotonic() + 30
+    with connect(settings) as client:
+        known = set(answer(client.get("/connectors")))
+        gone = [name for name in desired(settings) if name in known]
+        for name in gone:
+            _patiently(client, "DELETE", f"/connectors/{name}", deadline)
+    return gone
+
+
+def restart_failed(client: httpx.Client, name: str) -> None:
+    """Restarts what failed of one connector and leaves the rest alone."""
+    answer(client.post(f"/connectors/{name}/restart", params={"includeTasks": "true", "onlyFailed": "true"}))
+
+
+def _difference(client: httpx.Client, name: str, wanted: dict[str, str]) -> Change:
+    response = client.get(f"/connectors/{name}/config")
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return Change(name, "create", {key: (None, value) for key, value in wanted.items()})
+    running = {key: value for key, value in answer(response).items() if key != "name"}
+    differing = {key: (running.get(key), wanted.get(key)) for key in sorted(running.keys() | wanted.keys())
+                 if running.get(key) != wanted.get(key)}
+    return Change(name, "change" if differing else "keep", differing)
+
+
+def _patiently(client: httpx.Client, method: str, path: str, deadline: float, body: Any = None) -> None:
+    """Connect answers 409 as long as it hands out its work anew."""
+    while True:
+        try:
+            answer(client.request(method, path, json=body, timeout=30))
+            return
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def _wait(client: httpx.Client, deadline: float, deadline_s: float) -> None:
+    restart_at = 0.0
+    while True:
+        waiting = [connector for connector in read_status(client) if not is_running(connector)]
+        if not waiting:
+            return
+        now = time.monotonic()
+        if now > deadline:
+            raise CargostreamError(" ".join(_why_not(connector, deadline_s) for connector in waiting))
+        if now > restart_at:
+            restart_at = now + RESTART_EVERY_S
+            for connector in waiting:
+                if has_failed(connector):
+                    _patiently_restart(client, connector["name"])
+        time.sleep(POLL_S)
+
+
+def _patiently_restart(client: httpx.Client, name: str) -> None:
+    try:
+        restart_failed(client, name)
+    except Unavailable:
+        return  # the next round tries again
+
+
+def _why_not(connector: dict[str, Any], deadline_s: float) -> str:
+    states = ", ".join(f"task {task['id']} {task['state']}" for task in connector["tasks"]) or "no task"
+    why = f": {connector['cause']}" if connector["cause"] else ""
+    return (f"Connector {connector['name']} did not run within {deadline_s:.0f} s "
+            f"({connector['state']}, {states}){why}. See `cargostream logs connect`.")

@@ -1,0 +1,105 @@
+"""Restarts what failed in Connect, which itself leaves a failed task failed for ever."""
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cargostream.errors import Unavailable
+from cargostream.records import Event
+from cargostream.settings import Settings
+from connectors.apply import restart_failed
+from connectors.events import report
+from connectors.rest import answer, connect
+from connectors.status import cause, has_failed, read_status
+
+LOUD_AFTER = 5
+QUIET_S = 60.0
+LONGEST_S = {True: 8.0, False: 60.0}
+"""The longest pause between two tries, by whether the database is merely out of reach."""
+
+UNREACHABLE = re.compile(
+    r"SQL ?State: (?:08|57P)|refused|Connection (?:attempt|reset)|the database system is|terminating connection"
+    r"|I/O error occurred while sending|connection has been closed|Unable to acquire JDBC Connection"
+    r"|JDBCConnectionException|SocketTimeoutException|SocketException|EOFException|UnknownHostException"
+    r"|NoRouteToHostException|Database connection failed")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Trouble:
+    """What is remembered of a connector that failed: tries so far, when the next one is due, whether it was told."""
+
+    tries: int = 0
+    next_at: float = 0.0
+    failed_at: float = 0.0
+    told: bool = False
+
+
+def heal_once(settings: Settings, memory: dict[str, Trouble]) -> list[dict[str, Any]]:
+    """Restarts failed connectors and tasks that are due; `{"connector", "tries", "cause", "unreachable"}` for each.
+
+    Tries go on for ever, with growing pauses: a database that comes back, or a mended table, needs nobody. A failure
+    that is not for want of a database raises an alarm after `LOUD_AFTER` tries. `memory` is the caller's, empty at
+    first, and is kept from call to call.
+
+    Raises:
+        Unavailable: Connect does not answer.
+    """
+    restarted = []
+    with connect(settings) as client:
+        for connector in read_status(client):
+            name, now = connector["name"], time.monotonic()
+            if not has_failed(connector):
+                _forget(settings, memory, name, now)
+                continue
+            trouble = memory.setdefault(name, Trouble())
+            trouble.failed_at = now
+            if now < trouble.next_at:
+                continue
+            traces = _traces(answer(client.get(f"/connectors/{name}/status")))
+            unreachable = bool(traces) and all(UNREACHABLE.search(trace) for trace in traces)
+            trouble.tries += 1
+            trouble.next_at = now + min(2.0 ** (trouble.tries - 1), LONGEST_S[unreachable])
+            why = next(filter(None, map(cause, traces)), None) or "no reason given"
+            _tell(settings, name, trouble, why, unreachable)
+            try:
+                restart_failed(client, name)
+            except Unavailable:
+                continue  # Connect hands out its work anew; the next round comes soon enough
+            restarted.append({"connector": name, "tries": trouble.tries, "cause": why, "unreachable": unreachable})
+    return restarted
+
+
+def _traces(status: dict[str, Any]) -> list[str]:
+    return [part["trace"] for part in (status["connector"], *status["tasks"]) if part.get("trace")]
+
+
+def _forget(settings: Settings, memory: dict[str, Trouble], name: str, now: float) -> None:
+    """A task may run for some seconds before it fails again, so trouble is over only after a while."""
+    trouble = memory.get(name)
+    if trouble is None or now - trouble.failed_at < QUIET_S:
+        return
+    del memory[name]
+    log.info("connector runs again", extra={"action": "connector_healed", "connector": name})
+    if trouble.told:
+        report(settings, Event("connector_healed", "info", name, f"Connector {name} runs again.", _now()))
+
+
+def _tell(settings: Settings, name: str, trouble: Trouble, why: str, unreachable: bool) -> None:
+    log.warning("restarting failed connector", extra={
+        "action": "connector_restart", "connector": name, "tries": trouble.tries, "cause": why})
+    if unreachable or trouble.told or trouble.tries < LOUD_AFTER:
+        return
+    trouble.told = True
+    log.error("connector fails again and again", extra={
+        "action": "connector_failed", "connector": name, "tries": trouble.tries, "cause": why})
+    report(settings, Event("connector_failed", "alarm", name,
+                           f"Connector {name} failed {trouble.tries} times in a row: {why}", _now()))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

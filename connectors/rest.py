@@ -1,0 +1,46 @@
+"""Connect's REST interface, as far as it is needed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from cargostream.errors import CargostreamError, Unavailable
+from cargostream.settings import Settings
+
+REBALANCING = 409
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[httpx.Client]:
+    """A client with time-outs, for one command.
+
+    Raises:
+        Unavailable: Connect does not answer.
+    """
+    try:
+        with httpx.Client(base_url=settings.connect_url, timeout=httpx.Timeout(10), trust_env=False) as client:
+            yield client
+    except httpx.TransportError as error:
+        raise Unavailable(f"Kafka Connect at {settings.connect_url} does not answer ({error or type(error).__name__}); "
+                          f"`cargostream status` tells whether it runs.") from error
+
+
+def answer(response: httpx.Response) -> Any:
+    """The JSON of a good answer, None where there is no body.
+
+    Raises:
+        Unavailable: Connect is busy handing out its work; ask again.
+        CargostreamError: Connect refused; the message has its reason.
+    """
+    if response.is_success:
+        return response.json() if response.content else None
+    try:
+        reason = str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        reason = response.text
+    reason = " ".join(reason.split())[:500] or f"status {response.status_code}"
+    if response.status_code == REBALANCING:
+        raise Unavailable(f"Kafka Connect is handing out its work anew: {reason}")
+    raise CargostreamError(f"Kafka Connect refused {response.request.method} {response.request.url.path}: {reason}")

@@ -1,0 +1,1 @@
+SELECT topic, epoch, topic_id FROM topic_epoch
