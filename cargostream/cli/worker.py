@@ -1,7 +1,23 @@
-"""Commands of this part."""
+"""`cargostream worker`."""
 
 import typer
 
 
+def worker(
+    index: int = typer.Option(0, "--index", min=0, max=63,
+                              help="Which of several processes this is; its health port is worker_port + index."),
+) -> None:
+    """Run one worker process until Ctrl-C or SIGTERM: rows in, predictions out.
+
+    The stack starts workers by itself; this is for one more, elsewhere, or without the stack. It waits for the topics
+    and for a model that has the alias champion, and tells how it is on http://127.0.0.1:18000/readyz.
+    """
+    from cargostream.settings import load_settings
+    from stream_worker.run import run
+
+    run(load_settings(), index)
+
+
 def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
+    """Add the command to the root."""
+    app.command()(worker)

@@ -1,0 +1,156 @@
+"""The Faust wiring: the consumer group and the loop, and nothing else of Faust.
+
+Its acknowledgements stay off. Faust acknowledges by itself what it skips around a rebalance, and with a fresh
+assignment it commits whatever is acknowledged first; either would pass records that have no answer. So offsets are
+committed from the pipeline's windows, by Faust's consumer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from cargostream.records import SOURCE_TOPIC, WORKER_GROUP
+from cargostream.settings import Settings
+from stream_worker.logs import give_up, log
+from stream_worker.outcomes import Coordinates
+from stream_worker.pipeline import Pipeline
+from stream_worker.positions import Broker, Position, Topic
+from stream_worker.window import Receipt, Window
+
+COMMIT_S = 0.5
+SESSION_S = 10.0
+"""How long a silent worker keeps its partitions. One that comes back in time takes its own over at once: the group
+knows it by name."""
+
+for noisy in ("faust", "aiokafka", "mode"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+class WorkerApp(faust.App):
+    """Tells at once when a rebalance begins, and ends the process when anything of Faust crashes."""
+
+    dropped: Callable[[], None]
+    leaving = False
+
+    def on_rebalance_start(self) -> None:
+        """Runs on the consumer's thread, before Faust commits or the broker hands the partitions on."""
+        self.dropped()
+        super().on_rebalance_start()
+
+    def _crash(self, reason: BaseException) -> None:
+        if not self.leaving:
+            give_up("the consumer crashed", error=repr(reason))
+
+
+class Intake:
+    """Feeds the pipeline from Kafka and commits what it has answered. `assigned` is None until the group has met."""
+
+    def __init__(self, settings: Settings, index: int, pipeline: Pipeline, broker: Broker, topic: Callable[[], Topic],
+                 report: Callable[[str, str, str, str], None]) -> None:
+        self.assigned: set[int] | None = None
+        self._pipeline, self._broker, self._topic, self._report = pipeline, broker, topic, report
+        self._closed = False
+        self._epoch = 0
+        self._generation = -1
+        self._assigned = asyncio.Event()
+        self._committed: dict[int, int] = {}
+        self._app = make_app(settings, index)
+        self._app.dropped = self._drop
+        self._app.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
+        rows = self._app.topic(SOURCE_TOPIC, acks=False, key_type=bytes, value_type=bytes,
+                               key_serializer="raw", value_serializer="raw")
+        self._app.agent(rows, name="rows")(self._consume)
+
+    async def start(self) -> None:
+        """Join the group and begin to work."""
+        await self._app.start()
+
+    def close(self) -> None:
+        """Take in nothing more."""
+        self._closed = True
+
+    async def stop(self) -> None:
+        """Leave."""
+        self._app.leaving = True
+        await self._app.stop()
+
+    async def commit_for_ever(self) -> None:
+        """Commit every half second what is answered."""
+        while True:
+            await asyncio.sleep(COMMIT_S)
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Commit what is answered and not committed."""
+        windows = self._pipeline.windows
+        due = {p: window.position for p, window in windows.items() if window.position > self._committed[p]}
+        consumer: Any = self._app.consumer
+        if due and await consumer._commit({TP(SOURCE_TOPIC, p): offset for p, offset in due.items()}):  # noqa: SLF001
+            self._committed.update(due if windows is self._pipeline.windows else {})
+
+    async def _consume(self, stream: Any) -> None:
+        try:
+            async for event in stream.noack().events():
+                await self._take(event.message)
+        except Exception as error:
+            give_up("the intake failed", error=repr(error))
+
+    async def _take(self, message: Any) -> None:
+        await self._assigned.wait()
+        if self._closed or message.generation_id != self._generation:
+            return  # it comes again, to whoever has the partition next
+        at = Coordinates(message.topic, self._epoch, message.partition, message.offset)
+        if await self._pipeline.take(at, message.key, message.value) is Receipt.GAP:
+            position = self._pipeline.windows[at.partition].position
+            log.warning("records skipped, fetching again", extra={**at._asdict(), "due": position})
+            await self._app.consumer.seek(message.tp, position)
+
+    def _drop(self) -> None:
+        self._assigned.clear()
+        self.assigned = None
+        self._pipeline.drop()
+
+    async def _on_assigned(self, app: Any, *args: Any, **_: Any) -> None:
+        """Runs on the loop, while the group waits."""
+        assigned: set[TP] = args[0]
+        try:
+            partitions = {tp.partition for tp in assigned if tp.topic == SOURCE_TOPIC}
+            known = self._topic()
+            positions = await asyncio.to_thread(self._look, known, partitions)
+        except Exception as error:
+            give_up("the assignment could not be checked", error=str(error))
+        for partition, position in sorted(positions.items()):
+            if position.gap:
+                self._report("offsets_lost", "alarm", f"{SOURCE_TOPIC} partition {partition}",
+                             f"In the worker's positions there is a gap: {position.gap}. Run verify.")
+        self._epoch, self._generation = known.epoch, app.consumer_generation_id
+        self._committed = {p: position.start for p, position in positions.items()}
+        self._pipeline.windows = {p: Window(position.start) for p, position in positions.items()}
+        self.assigned = partitions
+        self._assigned.set()
+        log.info("assigned", extra={"partitions": sorted(partitions), "generation": self._generation})
+
+    def _look(self, known: Topic, partitions: set[int]) -> dict[int, Position]:
+        if (found := self._broker.topic_id(SOURCE_TOPIC)) != known.id:
+            give_up("the topic is not the one that the stack made: its rows would be answered under a wrong epoch",
+                    topic=SOURCE_TOPIC, known=known.id, found=found)
+        return self._broker.positions(SOURCE_TOPIC, partitions)
+
+
+def make_app(settings: Settings, index: int) -> WorkerApp:
+    """The Faust app of worker process `index`: raw bytes, no tables, no web server, no leader."""
+    data: Path = settings.home / "run" / f"faust-{index}"
+    return WorkerApp(
+        WORKER_GROUP, broker=f"kafka://{settings.bootstrap}", datadir=data, tabledir=data / "tables",
+        broker_client_id=f"{WORKER_GROUP}-{index}", consumer_group_instance_id=f"{WORKER_GROUP}-{index}",
+        key_serializer="raw", value_serializer="raw", consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False, topic_disable_leader=True, web_enabled=False, worker_redirect_stdouts=False,
+        stream_wait_empty=False, stream_buffer_maxsize=1024, broker_max_poll_records=4 * settings.window,
+        broker_session_timeout=SESSION_S, broker_heartbeat_interval=SESSION_S / 5, broker_rebalance_timeout=SESSION_S,
+        broker_commit_interval=60.0,
+    )

@@ -1,0 +1,25 @@
+"""`python -m stream_worker.fetch_model URI NAME VERSION DESTINATION`: download one registered version's artifact.
+
+A process of its own, so that mlflow stays out of the worker. Files are copied; nothing of them is loaded or run.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Copy the artifact into the folder DESTINATION."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)  # not to outlive a killed worker
+    uri, name, version, destination = sys.argv[1:]
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.artifacts import download_artifacts
+
+    download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=destination, tracking_uri=uri)
+
+
+if __name__ == "__main__":
+    main()
