@@ -31,8 +31,8 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything that can be told without starting the stack; a running stack holds its own ports."""
-    checks: list[Callable[[Settings], list[Finding]]] = [_python, _platform, _home, _disk, _memory, _tools, _jars, _ports]
-    return [finding for check in checks for finding in check(settings)]
+    return [finding for check in (_python, _platform, _home, _disk, _memory, _tools, _jars, _ports)
+            for finding in check(settings)]
 
 
 def _python(settings: Settings) -> list[Finding]:
@@ -50,9 +50,10 @@ def _home(settings: Settings) -> list[Finding]:
     parent = next(one for one in (settings.home, *settings.home.parents) if one.exists())
     version = settings.home / "version"
     found = version.read_text().strip() if version.is_file() else str(state.VERSION)
+    own = parent != settings.home or parent.stat().st_uid == os.geteuid()
     return [
-        Finding("home", os.access(parent, os.W_OK) and (not settings.home.exists() or parent.stat().st_uid == os.geteuid()),
-                str(settings.home), "Start as the folder's owner, or set CARGOSTREAM_HOME to a folder that you can write."),
+        Finding("home", own and os.access(parent, os.W_OK), str(settings.home),
+                "Start as the folder's owner, or set CARGOSTREAM_HOME to a folder that you can write."),
         Finding("state", found == str(state.VERSION), f"version {found}",
                 "Another version made it: use that one, or `cargostream reset`."),
     ]

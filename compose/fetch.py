@@ -24,7 +24,8 @@ from jgo.maven import MavenContext
 from cargostream.errors import CargostreamError, Unavailable
 
 ATTEMPTS = 3
-NOT_NEEDED = ("ojdbc", "mysql", "mariadb", "mssql", "connect-api", "kafka-clients", "slf4j-api", "lz4", "snappy", "zstd")
+NOT_NEEDED = ("ojdbc", "mysql", "mariadb", "mssql", "connect-api", "kafka-clients", "slf4j-api", "lz4", "snappy",
+              "zstd")
 """Jars of an archive that stay out: drivers of other databases, and what Connect's own class path has."""
 
 
@@ -97,8 +98,9 @@ def _fetch_one(client: httpx.Client, base: str, one: Locked, root: Path, advance
                 hopeless = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
                 if attempt == ATTEMPTS or hopeless:
                     raise Unavailable(
-                        f"{one.coordinate} could not be fetched from {base}: {error}. Check the network; behind a proxy "
-                        "set HTTPS_PROXY, with a mirror of Maven Central set CARGOSTREAM_MAVEN_MIRROR to its address."
+                        f"{one.coordinate} could not be fetched from {base}: {error}. Check the network; behind a "
+                        "proxy set HTTPS_PROXY, with a mirror of Maven Central set CARGOSTREAM_MAVEN_MIRROR to its "
+                        "address."
                     ) from error
                 stop.wait(attempt)
         if digest != one.digest:

@@ -50,7 +50,8 @@ def _format(settings: Settings, data: Path, config: Path) -> None:
         java(settings, 128, "kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted",
              "-t", CLUSTER, "-c", str(config)), capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
-        raise CargostreamError(f"Kafka's storage in {data} could not be formatted: {(done.stderr or done.stdout)[-500:]}")
+        said = (done.stderr or done.stdout).strip()[-500:]
+        raise CargostreamError(f"Kafka's storage in {data} could not be formatted: {said}")
 
 
 def connect(settings: Settings) -> Service:
@@ -62,5 +63,5 @@ def connect(settings: Settings) -> Service:
     def ready() -> bool:
         return httpx.get(f"{settings.connect_url}/connectors", timeout=2, trust_env=False).status_code == 200
 
-    return Service("connect", java(settings, 512, "org.apache.kafka.connect.cli.ConnectDistributed", str(config)), ready,
-                   needs=("kafka",), deadline=90, cwd=settings.home / "run")
+    argv = java(settings, 512, "org.apache.kafka.connect.cli.ConnectDistributed", str(config))
+    return Service("connect", argv, ready, needs=("kafka",), eager=True, deadline=90, cwd=settings.home / "run")

@@ -6,7 +6,7 @@ instead. The `_MLFLOW_SERVER_…` variables are what that command sets for its c
 
 import os
 
-from mlflow.server import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
+from mlflow.server.constants import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
 from mlflow.server.handlers import initialize_backend_stores
 
 initialize_backend_stores(

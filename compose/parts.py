@@ -11,7 +11,8 @@ class Service:
     """A process that runs until it is stopped.
 
     `prepare` runs in a thread before each start; `ready` is asked in a thread until it answers True, and raises or
-    answers False until then. `deadline` (seconds) is for one start, from `prepare` to ready.
+    answers False until then. `deadline` (seconds) is for one start, from `prepare` to ready. An `eager` service starts
+    beside what it needs, because it waits for it by itself; it is still stopped before it.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Service:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = Path("/")
     uid: int | None = None
+    eager: bool = False
     deadline: float = 60.0
     stop_signal: int = SIGTERM
     stop_deadline: float = 15.0

@@ -68,12 +68,12 @@ def choose(settings: Settings) -> tuple[dict[str, int], list[Moved]]:
     for field, ports in needed(settings).items():
         new = next(_candidates(settings.host, ports, used), None)
         if new is None:
-            raise CargostreamError(f"No free port was found for {field} from {ports[0]} to {LAST}; free one and start again.")
+            raise CargostreamError(f"No free port was found for {field} from {ports[0]} to {LAST}; free one.")
         if new != ports[0]:
             taken = next((port for port in ports if not is_free(settings.host, port)), ports[0])
             variable = f"CARGOSTREAM_{field.upper()}"
             if variable in os.environ:
-                raise UsageError(f"{variable} asks for port {taken}, which {holder(taken)} has: choose another or unset it.")
+                raise UsageError(f"{variable}: port {taken} is taken by {holder(taken)}; choose another or unset it.")
             moved.append(Moved(field, ports[0], new, holder(taken)))
         chosen[field] = new
         used.update(range(new, new + len(ports)))

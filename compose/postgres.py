@@ -76,7 +76,7 @@ def _copy_binaries(place: Path) -> None:
     if (copy / "stamp").exists() and (copy / "stamp").read_text() == stamp:
         return
     shutil.rmtree(copy, ignore_errors=True)
-    for name in (f"{PACKAGE}/{VERSION}/bin", f"{PACKAGE}/{VERSION}/lib", f"{PACKAGE}/{VERSION}/share", f"{PACKAGE}.libs"):
+    for name in (*(f"{PACKAGE}/{VERSION}/{part}" for part in ("bin", "lib", "share")), f"{PACKAGE}.libs"):
         if (origin / name).is_dir():  # only Linux wheels have the last one
             shutil.copytree(origin / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("*.a", "pgxs"))
     subprocess.run(["chmod", "-R", "a+rX,go-w", str(copy)], check=True)

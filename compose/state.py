@@ -28,8 +28,8 @@ def ensure_home(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
         if home.stat().st_uid != os.geteuid():
             raise CargostreamError(
-                f"{home} belongs to another user (id {home.stat().st_uid}): start as that user, or set CARGOSTREAM_HOME "
-                "to a folder of your own.")
+                f"{home} belongs to another user (id {home.stat().st_uid}): start as that user, or set "
+                "CARGOSTREAM_HOME to a folder of your own.")
         file = home / "version"
         if not file.exists():
             file.write_text(f"{VERSION}\n")

@@ -81,8 +81,9 @@ class Supervisor:
                     child.kill()
 
     async def _keep(self, part: Part) -> None:
-        for need in part.needs:
-            await self.ready[need].wait()
+        if not (isinstance(part, Service) and part.eager):
+            for need in part.needs:
+                await self.ready[need].wait()
         if isinstance(part, Service):
             await self._keep_service(part)
         elif isinstance(part, Step):

@@ -196,7 +196,8 @@ def down() -> None:
     began = time.monotonic()
     with err.status("stopping"):
         was = stop_stack(settings)
-    err.print(f"Stopped in {time.monotonic() - began:.1f} s; data is kept in {settings.home}." if was else "Not running.")
+    seconds = time.monotonic() - began
+    err.print(f"Stopped in {seconds:.1f} s; data is kept in {settings.home}." if was else "Not running.")
 
 
 def logs(

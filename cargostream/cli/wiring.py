@@ -1,55 +1,64 @@
 """The stack as a list of parts: the one place where the rooms' work is put in order."""
 
+import asyncio
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cargostream.errors import UsageError
 from cargostream.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from compose.parts import Part
 
 FLOWING = ("connectors", "worker-0")
 """When these are ready, rows flow."""
 
 
-def parts(settings: Settings, only: tuple[str, ...] = ()) -> list:  # type: ignore[type-arg]
+def parts(settings: Settings, only: tuple[str, ...] = ()) -> list["Part"]:
     """Every service, step and repeated task; with `only`, the named ones and what they need."""
     from compose.parts import Repeated, Step
     from compose.services import needing, services
 
     own = {service.name: service for service in services(settings)}
-    workers = [needing(own[name], "topics") for name in own if name.startswith("worker-")]
-    registry = [needing(own["mlflow"], "schema")] if "mlflow" in own else []
-    everything = [
+    everything: list[Part] = [
         own["source"], own["target"], own["kafka"], own["connect"],
         Step("schema", lambda: _schema(settings), ("source", "target")),
         Step("topics", lambda: _topics(settings), ("kafka", "schema")),
         Step("connectors", lambda: _connectors(settings), ("connect", "topics")),
         Repeated("heal", _heal(settings), ("connectors",)),
-        *workers,
-        *registry,
-        Step("model", lambda: _model(settings), ("mlflow",) if registry else (), deadline=180),
+        *(needing(own[name], "topics") for name in own if name.startswith("worker-")),
+        *([needing(own["mlflow"], "schema")] if "mlflow" in own else []),
+        Step("model", lambda: _model(settings), ("mlflow",) if "mlflow" in own else (), deadline=180),
     ]
-    wanted, queue = set(), list(only)
+    needs = {part.name: part.needs for part in everything}
+    if unknown := set(only) - set(needs):
+        raise UsageError(f"There is no part named {', '.join(sorted(unknown))}; there are: {', '.join(needs)}.")
+    wanted: set[str] = set()
+    queue = list(only or needs)
     while queue:
         name = queue.pop()
         wanted.add(name)
-        queue += [need for part in everything if part.name == name for need in part.needs]
-    return [part for part in everything if part.name in wanted or not only]
+        queue += needs[name]
+    return [part for part in everything if part.name in wanted]
 
 
 def supervise(only: tuple[str, ...]) -> None:
-    """Be the supervisor of this home folder until stopped."""
-    import asyncio
-    import os
+    """Be the supervisor of this home folder until stopped.
 
+    Raises:
+        CargostreamError: another one runs on this folder.
+    """
     from compose.state import ensure_home
     from compose.supervisor import Supervisor, take_pid_file
 
     settings = load_settings()
     ensure_home(settings.home)
     take_pid_file(settings.home)
-    flowing = [name for name in FLOWING if not only or name in only]
-    asyncio.run(_run(Supervisor, settings, parts(settings, only), flowing))
+    chosen = parts(settings, only)
+    names = {part.name for part in chosen}
+    asyncio.run(Supervisor(settings.home, chosen, FLOWING if names.issuperset(FLOWING) else ()).run())
     os._exit(0)  # a step that hangs in its thread must not keep the process
-
-
-async def _run(supervisor, settings: Settings, chosen: list, flowing: list[str]) -> None:  # type: ignore[type-arg, no-untyped-def]
-    await supervisor(settings.home, chosen, flowing).run()
 
 
 def _schema(settings: Settings) -> None:
@@ -70,8 +79,8 @@ def _connectors(settings: Settings) -> None:
     apply(settings)
 
 
-def _heal(settings: Settings):  # type: ignore[no-untyped-def]
-    memory: dict[str, object] = {}
+def _heal(settings: Settings) -> Callable[[], None]:
+    memory: dict[str, Any] = {}
 
     def heal() -> None:
         from connectors.heal import heal_once
