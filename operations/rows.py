@@ -47,9 +47,9 @@ def read_rows(source: Engine, target: Engine) -> Rows:
     Raises:
         DBAPIError: one of them does not answer.
     """
-    source_count = _count(source, "count_rows", "cargo")
-    mirrored = _count(target, "count_rows", "cargo")
-    answered = _count(target, "count_predictions", "cargo_prediction")
+    source_count = count(source, "count_rows", "cargo")
+    mirrored = count(target, "count_rows", "cargo")
+    answered = count(target, "count_predictions", "cargo_prediction")
     # The source is read first: what comes in after that is not mistaken for waiting.
     recent = {row["id"]: row["age_s"] for row in query(source, "recent_ids", limit=RECENT)}
     behind = query(target, "stages", ids=list(recent))
@@ -66,7 +66,8 @@ def query(engine: Engine, name: str, **values: Any) -> list[RowMapping]:
         return list(connection.execute(load_sql("operations.sql", name), values).mappings())
 
 
-def _count(engine: Engine, name: str, table: str) -> Count:
+def count(engine: Engine, name: str, table: str) -> Count:
+    """What the statement `name` counts; where that takes too long, the planner's estimate for `table`."""
     try:
         return Count(query(engine, name)[0]["rows"], exact=True)
     except OperationalError as error:

@@ -54,8 +54,8 @@ class SqlWriter:
         while True:
             try:
                 with self._engine.begin() as connection:
+                    self._reached = True
                     connection.execute(load_sql("producers.sql", statement), values)
-                self._reached = True
                 return
             except DBAPIError as error:
                 where = f"{self._engine.url.host}:{self._engine.url.port}"
