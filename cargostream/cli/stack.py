@@ -1,4 +1,4 @@
-"""up, down, logs, reset, doctor: the stack's life."""
+"""up, down, logs, reset, doctor, fetch: the stack's life."""
 
 import json
 import os
@@ -264,6 +264,13 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Findings as JSON.
         raise typer.Exit(1)
 
 
+def fetch() -> None:
+    """Fetch the Java archives now; what follows works offline."""
+    settings = load_settings()
+    _fetch(settings)
+    err.print(f"All downloads are in {settings.download_cache}.")
+
+
 def supervise(only: list[str] = typer.Option([], "--only")) -> None:
     """Be the supervisor; `up` and `demo` start this."""
     from cargostream.cli.wiring import supervise
@@ -273,6 +280,6 @@ def supervise(only: list[str] = typer.Option([], "--only")) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    for command in (up, down, logs, reset, doctor):
+    for command in (up, down, logs, reset, doctor, fetch):
         app.command()(command)
     app.command(hidden=True)(supervise)
