@@ -1,7 +1,6 @@
 """Restarts what failed in Connect, which itself leaves a failed task failed for ever."""
 
 import logging
-import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,30 +11,29 @@ from cargostream.records import Event
 from cargostream.settings import Settings
 from connectors.apply import restart_failed
 from connectors.events import report
-from connectors.rest import answer, connect
-from connectors.status import cause, has_failed, read_status
+from connectors.reach import reachable
+from connectors.rest import connect
+from connectors.status import has_failed, read_status
 
 LOUD_AFTER = 5
 QUIET_S = 60.0
 LONGEST_S = {True: 8.0, False: 60.0}
 """The longest pause between two tries, by whether the database is merely out of reach."""
 
-UNREACHABLE = re.compile(
-    r"SQL ?State: (?:08|57P)|refused|Connection (?:attempt|reset)|the database system is|terminating connection"
-    r"|I/O error occurred while sending|connection has been closed|Unable to acquire JDBC Connection"
-    r"|JDBCConnectionException|SocketTimeoutException|SocketException|EOFException|UnknownHostException"
-    r"|NoRouteToHostException|Database connection failed")
-
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Trouble:
-    """What is remembered of a connector that failed: tries so far, when the next one is due, whether it was told."""
+    """What is remembered of a connector that failed: tries so far, those of them for which no missing database can be
+    blamed, when the next one is due, when it was last seen failed, whether its database was away then, and whether the
+    alarm was raised."""
 
     tries: int = 0
+    unexplained: int = 0
     next_at: float = 0.0
     failed_at: float = 0.0
+    away: bool = False
     told: bool = False
 
 
@@ -43,7 +41,7 @@ def heal_once(settings: Settings, memory: dict[str, Trouble]) -> list[dict[str, 
     """Restarts failed connectors and tasks that are due; `{"connector", "tries", "cause", "unreachable"}` for each.
 
     Tries go on for ever, with growing pauses: a database that comes back, or a mended table, needs nobody. A failure
-    that is not for want of a database raises an alarm after `LOUD_AFTER` tries. `memory` is the caller's, empty at
+    that is not for want of its database raises an alarm after `LOUD_AFTER` tries. `memory` is the caller's, empty at
     first, and is kept from call to call.
 
     Raises:
@@ -58,24 +56,21 @@ def heal_once(settings: Settings, memory: dict[str, Trouble]) -> list[dict[str, 
                 continue
             trouble = memory.setdefault(name, Trouble())
             trouble.failed_at = now
-            if now < trouble.next_at:
+            was_away, trouble.away = trouble.away, not reachable(settings, name)
+            came_back = was_away and not trouble.away
+            if now < trouble.next_at and not came_back:
                 continue
-            traces = _traces(answer(client.get(f"/connectors/{name}/status")))
-            unreachable = bool(traces) and all(UNREACHABLE.search(trace) for trace in traces)
             trouble.tries += 1
-            trouble.next_at = now + min(2.0 ** (trouble.tries - 1), LONGEST_S[unreachable])
-            why = next(filter(None, map(cause, traces)), None) or "no reason given"
-            _tell(settings, name, trouble, why, unreachable)
+            trouble.unexplained += not (trouble.away or came_back)
+            trouble.next_at = now + min(2.0 ** (trouble.tries - 1), LONGEST_S[trouble.away])
+            why = "its database is away" if trouble.away else connector["cause"] or "Connect gives no reason"
+            _tell(settings, name, trouble, why)
             try:
                 restart_failed(client, name)
             except Unavailable:
                 continue  # Connect hands out its work anew; the next round comes soon enough
-            restarted.append({"connector": name, "tries": trouble.tries, "cause": why, "unreachable": unreachable})
+            restarted.append({"connector": name, "tries": trouble.tries, "cause": why, "unreachable": trouble.away})
     return restarted
-
-
-def _traces(status: dict[str, Any]) -> list[str]:
-    return [part["trace"] for part in (status["connector"], *status["tasks"]) if part.get("trace")]
 
 
 def _forget(settings: Settings, memory: dict[str, Trouble], name: str, now: float) -> None:
@@ -89,16 +84,16 @@ def _forget(settings: Settings, memory: dict[str, Trouble], name: str, now: floa
         report(settings, Event("connector_healed", "info", name, f"Connector {name} runs again.", _now()))
 
 
-def _tell(settings: Settings, name: str, trouble: Trouble, why: str, unreachable: bool) -> None:
+def _tell(settings: Settings, name: str, trouble: Trouble, why: str) -> None:
     log.warning("restarting failed connector", extra={
         "action": "connector_restart", "connector": name, "tries": trouble.tries, "cause": why})
-    if unreachable or trouble.told or trouble.tries < LOUD_AFTER:
+    if trouble.told or trouble.unexplained < LOUD_AFTER:
         return
     trouble.told = True
     log.error("connector fails again and again", extra={
         "action": "connector_failed", "connector": name, "tries": trouble.tries, "cause": why})
     report(settings, Event("connector_failed", "alarm", name,
-                           f"Connector {name} failed {trouble.tries} times in a row: {why}", _now()))
+                           f"Connector {name} failed {trouble.unexplained} times: {why}", _now()))
 
 
 def _now() -> str:

@@ -12,6 +12,8 @@ from connectors.rest import answer, connect
 RUNNING, FAILED, MISSING = "RUNNING", "FAILED", "MISSING"
 JAVA_CLASS = re.compile(r"^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*: ")
 
+NO_DATABASE = "Unable to determine Dialect without JDBC metadata"
+
 
 def status(settings: Settings) -> list[dict[str, Any]]:
     """One entry a connector of this project: `{"name", "state", "tasks": [{"id", "state", "cause"}], "cause"}`.
@@ -59,4 +61,6 @@ def cause(trace: str | None) -> str | None:
     lines = trace.strip().splitlines()
     innermost = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     words = (innermost or lines)[-1 if innermost else 0].strip()
+    if NO_DATABASE in words:
+        return "the database could not be reached, or refused the login"
     return JAVA_CLASS.sub("", words)[:300]

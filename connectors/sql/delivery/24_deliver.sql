@@ -19,7 +19,7 @@ BEGIN
   RETURN NULL;
 EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
   INSERT INTO refused (topic, "partition", "offset", payload, sqlstate, reason)
-  VALUES (NEW.__connect_topic, NEW.__connect_partition, NEW.__connect_offset, NEW.payload, SQLSTATE, SQLERRM)
+  VALUES (NEW.__connect_topic, NEW.__connect_partition, NEW.__connect_offset, NEW.payload, SQLSTATE, left(SQLERRM, 500))
   ON CONFLICT DO NOTHING;
   RETURN NULL;
 END $$;
