@@ -12,7 +12,7 @@ def reasons(parts: dict[str, dict[str, Any]], connectors: list[dict[str, Any]] |
     """One sentence for each thing that does not work, the most telling first; empty when all is well.
 
     `parts` is what the runner says ({name: {"state", "error", …}}), `connectors` is what Connect says, each with
-    "name", "state" and "tasks" ([{"id", "state", …}]), or None when it does not answer.
+    "name", "state" and "tasks" ([{"id", "state", "cause"}]), or None when it does not answer.
     """
     return [*_parts(parts), *_connectors(connectors), *_slots(data), *_workers(data), *_rows(data), *_unreadable(data)]
 
@@ -30,6 +30,7 @@ def _connectors(connectors: list[dict[str, Any]] | None) -> list[str]:
         if connector["state"] != "RUNNING":
             found.append(f"connector {connector['name']} is {connector['state']}")
         found += [f"task {task['id']} of connector {connector['name']} is {task['state']}"
+                  + (f": {task['cause']}" if task.get("cause") else "")
                   for task in connector["tasks"] if task["state"] != "RUNNING"]
         if connector["state"] == "RUNNING" and not connector["tasks"]:
             found.append(f"connector {connector['name']} has no task")

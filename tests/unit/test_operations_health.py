@@ -72,10 +72,10 @@ def test_an_estimate_is_not_taken_for_a_count():
 
 def test_parts_connectors_and_tasks_are_named_the_most_telling_first():
     parts = PARTS | {"kafka": {"state": "backoff", "error": "exited with 1"}}
-    connectors = [{"name": "a", "state": "RUNNING", "tasks": [{"id": 0, "state": "FAILED"}]},
+    connectors = [{"name": "a", "state": "RUNNING", "tasks": [{"id": 0, "state": "FAILED", "cause": "gone"}]},
                   {"name": "b", "state": "PAUSED", "tasks": []}, {"name": "c", "state": "RUNNING", "tasks": []}]
     assert reasons(parts, connectors, data()) == [
-        "kafka is backoff: exited with 1", "task 0 of connector a is FAILED", "connector b is PAUSED",
+        "kafka is backoff: exited with 1", "task 0 of connector a is FAILED: gone", "connector b is PAUSED",
         "connector c has no task"]
 
 
