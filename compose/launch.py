@@ -1,7 +1,8 @@
-"""Becomes a service: `python -I -S launch.py <death signal> <user id or -> <parent's pid> -- argv…`.
+"""Becomes a service: `python -I -S launch.py <death signal> <user id or -> <parent's pid> -- /full/path argv…`.
 
 The kernel sends the death signal when the parent dies, however it dies (Linux only). A change of user clears that
-wish, so it is made after it; and a parent that died before it was made is looked for afterwards.
+wish, so it is made after it; and a parent that died before it was made is looked for afterwards. After the change
+nothing more is imported: the new user may not be able to read this Python.
 """
 
 import ctypes
@@ -26,7 +27,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(death_signal))
         if os.getppid() != int(parent):
             sys.exit("the parent died during the start")
-    os.execvp(argv[0], argv)  # noqa: S606 - becoming the given command is what this is for
+    os.execv(argv[0], argv)  # noqa: S606 - becoming the given command is what this is for
 
 
 main()

@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -139,7 +140,7 @@ class Supervisor:
         log = os.open(self.log_file(part.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
-                *launch, *part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=part.cwd,
+                *launch, shutil.which(part.argv[0]) or part.argv[0], *part.argv[1:], stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=part.cwd,
                 env={**os.environ, **part.env}, start_new_session=True)
         finally:
             os.close(log)

@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 import typer
+from rich.markup import escape
 
 from cargostream import __version__
 from cargostream.cli.output import err, out
@@ -48,7 +49,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except CargostreamError as error:
-        err.print(f"[bold red]error:[/] {error}", markup=True)
+        err.print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         err.print("interrupted")

@@ -137,7 +137,8 @@ def _follow(settings: Settings, process: subprocess.Popen[bytes], until: str) ->
 
 def _failure(settings: Settings, name: str, error: str | None) -> str:
     log = settings.home / "logs" / f"{name}.log"
-    lines = _tail(log, TAIL) if log.exists() else []
+    # A Java stack trace would push out the line that says what happened.
+    lines = [line for line in _tail(log, 200) if not line.startswith("\tat ")][-TAIL:] if log.exists() else []
     quoted = "".join(f"\n    {line}" for line in lines)
     return (f"{name} did not start: {error}\n  The end of {log}:{quoted}\n"
             f"  `cargostream doctor` looks for what is wrong with this machine, `cargostream up` tries again.")

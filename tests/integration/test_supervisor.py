@@ -1,0 +1,225 @@
+"""The supervisor with parts of a test's own: order, restarts, failures, stopping, and nothing orphaned."""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import compose
+from cargostream.errors import CargostreamError
+from compose.supervisor import take_pid_file
+
+LAUNCH = str(Path(compose.__file__).with_name("launch.py"))
+
+PRELUDE = """
+import asyncio, os, pathlib, signal, sys, time
+from compose.parts import Repeated, Service, Step
+from compose.supervisor import Supervisor, take_pid_file
+
+home = pathlib.Path(sys.argv[1])
+CHILD = '''
+import pathlib, signal, sys, time
+home, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+def note(what):
+    with (home / "events").open("a") as file: file.write(what + " " + name + "\\\\n")
+def end(*_):
+    note("stopped"); sys.exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if name == "stubborn" else end)
+note("started")
+(home / name).touch()
+while True: time.sleep(0.05)
+'''
+def service(name, needs=(), **more):
+    def ready():
+        return (home / name).exists()
+    def prepare():
+        (home / name).unlink(missing_ok=True)
+    more.setdefault("argv", (sys.executable, "-c", CHILD, str(home), name))
+    return Service(name, ready=ready, prepare=prepare, needs=tuple(needs), **more)
+"""
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a supervisor of the parts that some lines of Python list; kills it at the end."""
+    for folder in ("run", "logs"):
+        (tmp_path / folder).mkdir()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(parts: str, flowing: str = "()") -> subprocess.Popen[bytes]:
+        code = PRELUDE + (f"\nparts = {parts}\ntake_pid_file(home)\n"
+                          f"asyncio.run(Supervisor(home, parts, {flowing}).run())\nos._exit(0)\n")
+        started.append(subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        for child in [process] if process.poll() is None else []:
+            child.kill()
+        process.wait(10)
+
+
+def until(condition: Callable[[], Any], what: str, deadline_s: float = 15) -> Any:
+    """What `condition` answers, once it is true."""
+    end = time.monotonic() + deadline_s
+    while not (answer := condition()):
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(0.02)
+    return answer
+
+
+def status(home: Path) -> dict[str, Any]:
+    file = home / "run" / "status.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {"parts": {}, "ready_s": None, "flowing_s": None}
+
+
+def state(home: Path, name: str) -> str | None:
+    part = status(home)["parts"].get(name)
+    return part and part["state"]
+
+
+def events(home: Path) -> list[str]:
+    return (home / "events").read_text().splitlines()
+
+
+def test_parts_start_in_the_order_of_their_needs_and_stop_in_reverse(start: Start, tmp_path: Path) -> None:
+    process = start('[service("c", ["step"]), Step("step", lambda: (home / "did").touch(), ("b",)),'
+                    ' service("b", ["a"]), service("a")]', '("b",)')
+    until(lambda: status(tmp_path)["ready_s"], "all ready")
+    process.terminate()
+
+    assert process.wait(20) == 0
+    assert events(tmp_path) == ["started a", "started b", "started c", "stopped c", "stopped b", "stopped a"]
+    assert (tmp_path / "did").exists()
+    assert {state(tmp_path, name) for name in ("a", "b", "c")} == {"stopped"}
+    assert 0 < status(tmp_path)["flowing_s"] < status(tmp_path)["ready_s"]
+
+
+def test_an_eager_service_does_not_wait_but_is_stopped_before_what_it_needs(start: Start, tmp_path: Path) -> None:
+    process = start('[service("late", argv=("sleep", "60")), service("eager", ["late"], eager=True)]')
+    until(lambda: state(tmp_path, "eager") == "ready", "the eager one is ready")
+    assert state(tmp_path, "late") == "starting"
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+def test_a_service_that_dies_is_started_again_and_counted(start: Start, tmp_path: Path) -> None:
+    start('[service("a")]')
+    until(lambda: state(tmp_path, "a") == "ready", "a is ready")
+    first = status(tmp_path)["parts"]["a"]["pid"]
+    os.kill(first, signal.SIGKILL)
+
+    again = until(lambda: (part := status(tmp_path)["parts"]["a"])["pid"] not in (first, None)
+                  and part["state"] == "ready" and part, "a is ready again")
+    assert again["restarts"] == 1
+    assert events(tmp_path) == ["started a", "started a"]
+
+
+def test_a_service_that_cannot_start_fails_with_its_cause(start: Start, tmp_path: Path) -> None:
+    start('[service("a", argv=(sys.executable, "-c", "print(\'the cause\'); raise SystemExit(7)"))]')
+    until(lambda: state(tmp_path, "a") == "failed", "a has failed")
+    assert "exit status 7" in status(tmp_path)["parts"]["a"]["error"]
+    assert "the cause" in (tmp_path / "logs" / "a.log").read_text()
+
+
+def test_a_service_that_never_becomes_ready_is_killed_at_its_deadline(start: Start, tmp_path: Path) -> None:
+    start('[service("a", argv=("sleep", "60"), deadline=0.3)]')
+    error = until(lambda: status(tmp_path)["parts"].get("a", {}).get("error"), "a has an error")
+    assert error == "a was not ready within 0 s."
+
+
+def test_a_step_is_tried_again_until_it_succeeds(start: Start, tmp_path: Path) -> None:
+    start('[Step("flaky", lambda: (home / ("1" if not (home / "1").exists() else "2")).touch()'
+          ' or (home / "2").exists() or 1 / 0)]')
+    until(lambda: state(tmp_path, "flaky") == "ready", "the step is done")
+    assert status(tmp_path)["parts"]["flaky"]["restarts"] == 1
+    assert "ZeroDivisionError" in (tmp_path / "logs" / "flaky.log").read_text()
+
+
+def test_a_step_that_goes_on_failing_fails_at_its_deadline(start: Start, tmp_path: Path) -> None:
+    start('[Step("broken", lambda: 1 / 0, deadline=0.1)]')
+    until(lambda: state(tmp_path, "broken") == "failed", "the step has failed")
+    assert status(tmp_path)["parts"]["broken"]["error"] == "ZeroDivisionError: division by zero"
+
+
+def test_a_repeated_task_goes_on_after_a_failure(start: Start, tmp_path: Path) -> None:
+    start('[Repeated("heal", lambda: (home / "runs").open("a").write("x") and 1 / 0, every=0.05)]')
+    until(lambda: (tmp_path / "runs").exists() and len((tmp_path / "runs").read_text()) > 3, "several runs")
+    assert (tmp_path / "logs" / "heal.log").read_text().count("ZeroDivisionError") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> None:
+    process = start('[service("a"), service("stubborn"), service("int", death_signal=signal.SIGINT)]')
+    until(lambda: status(tmp_path)["ready_s"], "all ready")
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) == 3
+    process.kill()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+def test_a_second_signal_kills_at_once(start: Start, tmp_path: Path) -> None:
+    process = start('[service("stubborn", stop_deadline=60)]')
+    until(lambda: status(tmp_path)["ready_s"], "all ready")
+    process.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.terminate()
+    assert process.wait(5) == 0
+
+
+def test_a_service_that_does_not_stop_is_killed_at_its_deadline(start: Start, tmp_path: Path) -> None:
+    process = start('[service("stubborn", stop_deadline=0.3)]')
+    until(lambda: status(tmp_path)["ready_s"], "all ready")
+    process.terminate()
+    assert process.wait(5) == 0
+
+
+def test_one_supervisor_a_home(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    descriptor = take_pid_file(tmp_path)
+    with pytest.raises(CargostreamError, match="already running"):
+        take_pid_file(tmp_path)
+    os.close(descriptor)
+    os.close(take_pid_file(tmp_path))
+
+
+USERS = ["-", *([str(pwd.getpwnam("nobody").pw_uid)] if os.geteuid() == 0 else [])]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+@pytest.mark.parametrize("uid", USERS)
+def test_a_launched_process_runs_as_the_user_and_dies_with_its_parent(uid: str) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", "import os, subprocess, sys, time\n"
+         f"child = subprocess.Popen([sys.executable, '-I', '-S', {LAUNCH!r}, '9', {uid!r}, str(os.getpid()), '--',"
+         f" {shutil.which('sleep')!r}, '60'])\nprint(child.pid, flush=True)\ntime.sleep(60)"], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        child = psutil.Process(int(parent.stdout.readline()))
+    until(lambda: child.name() == "sleep", "the launcher has become the command")
+    assert child.uids().effective == (os.geteuid() if uid == "-" else int(uid))
+    parent.kill()
+    parent.wait()
+    assert psutil.wait_procs([child], timeout=5)[1] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_a_launcher_whose_parent_is_gone_does_not_start_the_command(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-I", "-S", LAUNCH, "9", "-", "1", "--", "/bin/touch", str(tmp_path / "x")],
+                          capture_output=True, check=False, timeout=10)
+    assert done.returncode == 1
+    assert not (tmp_path / "x").exists()
