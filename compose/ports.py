@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -66,25 +65,25 @@ def choose(settings: Settings) -> tuple[dict[str, int], list[Moved]]:
     moved: list[Moved] = []
     used: set[int] = set()
     for field, ports in needed(settings).items():
-        new = next(_candidates(settings.host, ports, used), None)
-        if new is None:
-            raise CargostreamError(f"No free port was found for {field} from {ports[0]} to {LAST}; free one.")
+        usual = Settings.model_fields[field].default
+        candidates = (ports[0], *range(usual, LAST, STEP))
+        new = next((first for first in candidates if _all_free(settings.host, first, len(ports), used)), None)
         if new != ports[0]:
             taken = next((port for port in ports if not is_free(settings.host, port)), ports[0])
             variable = f"CARGOSTREAM_{field.upper()}"
             if variable in os.environ:
                 raise UsageError(f"{variable}: port {taken} is taken by {holder(taken)}; choose another or unset it.")
+            if new is None:
+                raise CargostreamError(f"No port is free for {field} between {usual} and {LAST}; free one.")
             moved.append(Moved(field, ports[0], new, holder(taken)))
         chosen[field] = new
         used.update(range(new, new + len(ports)))
     return chosen, moved
 
 
-def _candidates(host: str, ports: tuple[int, ...], used: set[int]) -> Iterator[int]:
-    for first in (ports[0], *range(ports[0] + STEP, LAST, STEP)):
-        row = range(first, first + len(ports))
-        if used.isdisjoint(row) and all(is_free(host, port) for port in row):
-            yield first
+def _all_free(host: str, first: int, count: int, used: set[int]) -> bool:
+    row = range(first, first + count)
+    return used.isdisjoint(row) and all(is_free(host, port) for port in row)
 
 
 def remember(settings: Settings, chosen: dict[str, int]) -> None:

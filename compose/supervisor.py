@@ -135,13 +135,14 @@ class Supervisor:
             ended.cancel()
 
     async def _spawn(self, part: Service) -> asyncio.subprocess.Process:
+        program = shutil.which(part.argv[0]) or part.argv[0]
         launch = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(int(part.death_signal)),
                   "-" if part.uid is None else str(part.uid), str(os.getpid()), "--")
         log = os.open(self.log_file(part.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
-                *launch, shutil.which(part.argv[0]) or part.argv[0], *part.argv[1:], stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=part.cwd,
-                env={**os.environ, **part.env}, start_new_session=True)
+                *launch, program, *part.argv[1:], stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=part.cwd, env={**os.environ, **part.env}, start_new_session=True)
         finally:
             os.close(log)
 
