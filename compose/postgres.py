@@ -59,10 +59,13 @@ def ensure_place(home: Path) -> Place:
         data.parent.mkdir(parents=True, exist_ok=True)
         place = ROOTS_STATE / secrets.token_hex(8)
         place.mkdir(parents=True)
+        for folder in (place, ROOTS_STATE):
+            folder.chmod(0o755)  # whatever the umask is
         data.symlink_to(place)
     place = data.resolve()
+    if not place.is_dir():
+        raise CargostreamError(f"The databases in {place} are gone; `cargostream reset` makes new ones.")
     _copy_binaries(place)
-    place.chmod(0o755)
     folder = place / "data"
     folder.mkdir(exist_ok=True, mode=0o700)
     os.chown(folder, uid, -1)

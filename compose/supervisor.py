@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from cargostream.errors import CargostreamError
 from compose.parts import Part, Repeated, Service, Step
@@ -59,8 +59,8 @@ class Supervisor:
         self.times: dict[str, float] = {}
         self.signals = 0
 
-    async def run(self) -> None:
-        """Run until SIGTERM or SIGINT, then stop all parts; a second signal kills them at once."""
+    async def run(self) -> NoReturn:
+        """Run until SIGTERM or SIGINT, stop all parts, exit; a second signal kills them at once."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
@@ -72,6 +72,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._stop_all()
+        os._exit(0)  # a step that hangs in its thread must not keep the process
 
     def _signalled(self) -> None:
         self.signals += 1
@@ -207,10 +208,9 @@ class Supervisor:
     async def _rotate_logs(self) -> None:
         """Services hold their log open for appending, so a full one is copied and cut, not renamed."""
         while True:
-            for name in self.parts:
-                file = self.log_file(name)
-                if file.exists() and file.stat().st_size > LOG_LIMIT:
-                    file.with_suffix(".log.1").write_bytes(file.read_bytes())
+            for file in (self.home / "logs").glob("*.log"):
+                if file.stat().st_size > LOG_LIMIT:
+                    shutil.copyfile(file, file.with_suffix(".log.1"))
                     os.truncate(file, 0)
             await asyncio.sleep(30)
 

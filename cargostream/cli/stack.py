@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from cargostream.cli.output import err, out
 from cargostream.errors import CargostreamError, UsageError
@@ -150,10 +149,9 @@ def _tail(file: Path, lines: int) -> list[str]:
         return source.read().decode(errors="replace").splitlines()[-lines:] if lines else []
 
 
-def closing_card(settings: Settings) -> Table:
-    """Where everything is, and what to do next."""
-    card = Table.grid(padding=(0, 2))
-    for name, value in (
+def closing_card(settings: Settings) -> str:
+    """Where everything is, and what to do next: a line each."""
+    lines = (
         ("source Postgres", f"{settings.host}:{settings.source_port}/{settings.source_database}"),
         ("target Postgres", f"{settings.host}:{settings.target_port}/{settings.target_database}"),
         ("Kafka", settings.bootstrap),
@@ -161,12 +159,11 @@ def closing_card(settings: Settings) -> Table:
         ("MLflow", settings.tracking_uri),
         ("worker", f"http://{settings.host}:{settings.worker_port}/readyz"),
         ("passwords", str(settings.home / "secrets")),
-        ("logs", f"{settings.home / 'logs'}  (cargostream logs [SERVICE] -f)"),
+        ("logs", f"{settings.home / 'logs'}  (cargostream logs connect -f)"),
         ("stop", "cargostream down  (keeps data; `reset` removes it)"),
         ("next", "cargostream produce, cargostream status"),
-    ):
-        card.add_row(f"[bold]{name}[/]", value)
-    return card
+    )
+    return "".join(f"[bold]{name:<16}[/] {value}\n" for name, value in lines)
 
 
 def up(
@@ -179,7 +176,7 @@ def up(
     began = time.monotonic()
     settings = start_stack(load_settings(), tuple(only), tied=foreground)
     err.print(f"Ready in {time.monotonic() - began:.1f} s.\n")
-    err.print(closing_card(settings))
+    err.print(closing_card(settings), end="")
     if foreground:
         try:
             while running(settings):

@@ -1,7 +1,6 @@
 """The stack as a list of parts: the one place where the rooms' work is put in order."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,6 @@ def supervise(only: tuple[str, ...]) -> None:
     chosen = parts(settings, only)
     names = {part.name for part in chosen}
     asyncio.run(Supervisor(settings.home, chosen, FLOWING if names.issuperset(FLOWING) else ()).run())
-    os._exit(0)  # a step that hangs in its thread must not keep the process
 
 
 def _schema(settings: Settings) -> None:

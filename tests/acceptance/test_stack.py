@@ -151,7 +151,8 @@ def test_doctor_finds_what_is_wrong(run: Run, tmp_path: Path) -> None:
     well = run("doctor", "--json")
     assert well.returncode == 0, well.stdout
     findings = {one["subject"]: one for one in json.loads(well.stdout)}
-    assert set(findings) >= {"python", "platform", "home", "disk", "memory", "java", "postgres", "downloads", "kafka_port"}
+    assert set(findings) >= {"python", "platform", "home", "disk", "memory", "java", "postgres", "downloads",
+                             "kafka_port"}
     (tmp_path / "home" / "version").write_text("99\n")
     ill = run("doctor")
     assert ill.returncode == 1

@@ -60,7 +60,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def start(parts: str, flowing: str = "()") -> subprocess.Popen[bytes]:
         code = PRELUDE + (f"\nparts = {parts}\ntake_pid_file(home)\n"
-                          f"asyncio.run(Supervisor(home, parts, {flowing}).run())\nos._exit(0)\n")
+                          f"asyncio.run(Supervisor(home, parts, {flowing}).run())\n")
         started.append(subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]))
         return started[-1]
 
@@ -188,6 +188,13 @@ def test_a_service_that_does_not_stop_is_killed_at_its_deadline(start: Start, tm
     assert process.wait(5) == 0
 
 
+def test_a_step_that_hangs_does_not_keep_the_supervisor(start: Start, tmp_path: Path) -> None:
+    process = start('[Step("hang", lambda: time.sleep(60)), service("a")]')
+    until(lambda: state(tmp_path, "a") == "ready", "a is ready")
+    process.terminate()
+    assert process.wait(10) == 0
+
+
 def test_one_supervisor_a_home(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     descriptor = take_pid_file(tmp_path)
@@ -206,7 +213,8 @@ def test_a_launched_process_runs_as_the_user_and_dies_with_its_parent(uid: str) 
     parent = subprocess.Popen(
         [sys.executable, "-c", "import os, subprocess, sys, time\n"
          f"child = subprocess.Popen([sys.executable, '-I', '-S', {LAUNCH!r}, '9', {uid!r}, str(os.getpid()), '--',"
-         f" {shutil.which('sleep')!r}, '60'])\nprint(child.pid, flush=True)\ntime.sleep(60)"], stdout=subprocess.PIPE, text=True)
+         f" {shutil.which('sleep')!r}, '60'])\nprint(child.pid, flush=True)\ntime.sleep(60)"],
+        stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent.stdout:
         child = psutil.Process(int(parent.stdout.readline()))
