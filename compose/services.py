@@ -3,12 +3,11 @@
 import sys
 from dataclasses import replace
 
-import httpx
-
 from cargostream.database import database_url
 from cargostream.settings import Settings
 from compose import kafka, postgres
 from compose.parts import Service
+from compose.probes import http_ok
 
 
 def services(settings: Settings) -> list[Service]:
@@ -52,8 +51,7 @@ def mlflow(settings: Settings) -> Service:
             "--port", str(settings.mlflow_port), "--log-level", "warning", "--no-access-log")
 
     def ready() -> bool:
-        return httpx.get(f"http://{settings.host}:{settings.mlflow_port}/health", timeout=2,
-                         trust_env=False).status_code == 200
+        return http_ok(settings.host, settings.mlflow_port, "/health")
 
     return Service("mlflow", argv, ready, needs=("target",), env=env, cwd=settings.home / "run", deadline=120)
 
@@ -61,8 +59,7 @@ def mlflow(settings: Settings) -> Service:
 def worker(settings: Settings, index: int) -> Service:
     """One worker process; it is ready when it has partitions to read and a model to serve."""
     def ready() -> bool:
-        url = f"http://{settings.host}:{settings.worker_port + index}/readyz"
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+        return http_ok(settings.host, settings.worker_port + index, "/readyz")
 
     return Service(f"worker-{index}", (sys.executable, "-m", "cargostream", "worker", "--index", str(index)), ready,
                    env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=180)
