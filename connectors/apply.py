@@ -1,8 +1,10 @@
 """Makes Connect run the connectors as their files say."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 
@@ -10,10 +12,13 @@ from cargostream.errors import CargostreamError, Unavailable
 from cargostream.settings import Settings
 from connectors.desired import desired
 from connectors.rest import answer, connect
-from connectors.status import has_failed, is_running, read_status
+from connectors.status import MISSING, has_failed, is_running, read_status
 
 POLL_S = 0.1
 RESTART_EVERY_S = 2.0
+HALTED = ("STOPPED", "PAUSED")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,13 @@ def apply(settings: Settings, deadline_s: float = 60) -> list[Change]:
     with connect(settings) as client:
         changes = []
         for name, wanted in desired(settings).items():
-            change = _difference(client, name, wanted)
-            if change.action != "keep":
-                _patiently(client, "PUT", f"/connectors/{name}/config", deadline, wanted)
+            change = _patiently(partial(_difference, client, name, wanted), deadline)
             changes.append(change)
+            if change.action == "keep":
+                continue
+            if change.action == "change":
+                _stop(client, name, deadline)
+            _request(client, "PUT", f"/connectors/{name}/config", deadline, wanted)
         _wait(client, deadline, deadline_s)
     return changes
 
@@ -60,10 +68,11 @@ def delete(settings: Settings) -> list[str]:
     same connectors go on where they stopped."""
     deadline = time.monotonic() + 30
     with connect(settings) as client:
-        known = set(answer(client.get("/connectors")))
+        known = {each["name"] for each in _patiently(lambda: read_status(client), deadline)
+                 if each["state"] != MISSING}
         gone = [name for name in desired(settings) if name in known]
         for name in gone:
-            _patiently(client, "DELETE", f"/connectors/{name}", deadline)
+            _request(client, "DELETE", f"/connectors/{name}", deadline)
     return gone
 
 
@@ -82,22 +91,36 @@ def _difference(client: httpx.Client, name: str, wanted: dict[str, str]) -> Chan
     return Change(name, "change" if differing else "keep", differing)
 
 
-def _patiently(client: httpx.Client, method: str, path: str, deadline: float, body: Any = None) -> None:
-    """Connect answers 409 as long as it hands out its work anew."""
+def _patiently(ask: Callable[[], T], deadline: float) -> T:
+    """Ask again as long as Connect is busy handing out its work."""
     while True:
         try:
-            answer(client.request(method, path, json=body, timeout=30))
-            return
+            return ask()
         except Unavailable:
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_S)
 
 
+def _request(client: httpx.Client, method: str, path: str, deadline: float, body: Any = None) -> None:
+    _patiently(lambda: answer(client.request(method, path, json=body, timeout=30)), deadline)
+
+
+def _stop(client: httpx.Client, name: str, deadline: float) -> None:
+    """For a moment after a new config Connect still tells of the old tasks, which run; a stopped connector has none."""
+    _request(client, "PUT", f"/connectors/{name}/stop", deadline)
+    while next(each["tasks"] for each in _patiently(lambda: read_status(client), deadline) if each["name"] == name):
+        if time.monotonic() > deadline:
+            raise CargostreamError(f"Connector {name} could not be stopped in time to change its settings. "
+                                   f"See `cargostream logs connect`.")
+        time.sleep(POLL_S)
+
+
 def _wait(client: httpx.Client, deadline: float, deadline_s: float) -> None:
     restart_at = 0.0
     while True:
-        waiting = [connector for connector in read_status(client) if not is_running(connector)]
+        found = _patiently(lambda: read_status(client), deadline)
+        waiting = [connector for connector in found if not is_running(connector)]
         if not waiting:
             return
         now = time.monotonic()
@@ -107,15 +130,10 @@ def _wait(client: httpx.Client, deadline: float, deadline_s: float) -> None:
             restart_at = now + RESTART_EVERY_S
             for connector in waiting:
                 if has_failed(connector):
-                    _patiently_restart(client, connector["name"])
+                    _patiently(partial(restart_failed, client, connector["name"]), deadline)
+                elif connector["state"] in HALTED:
+                    _request(client, "PUT", f"/connectors/{connector['name']}/resume", deadline)
         time.sleep(POLL_S)
-
-
-def _patiently_restart(client: httpx.Client, name: str) -> None:
-    try:
-        restart_failed(client, name)
-    except Unavailable:
-        return  # the next round tries again
 
 
 def _why_not(connector: dict[str, Any], deadline_s: float) -> str:

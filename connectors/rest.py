@@ -9,7 +9,9 @@ import httpx
 from cargostream.errors import CargostreamError, Unavailable
 from cargostream.settings import Settings
 
-REBALANCING = 409
+CONFLICT = 409
+REBALANCE = "rebalance"
+"""Connect answers 409, or 500 with this word, as long as it hands out its work anew."""
 
 
 @contextmanager
@@ -41,6 +43,6 @@ def answer(response: httpx.Response) -> Any:
     except (ValueError, KeyError, TypeError):
         reason = response.text
     reason = " ".join(reason.split())[:500] or f"status {response.status_code}"
-    if response.status_code == REBALANCING:
+    if response.status_code == CONFLICT or REBALANCE in reason:
         raise Unavailable(f"Kafka Connect is handing out its work anew: {reason}")
     raise CargostreamError(f"Kafka Connect refused {response.request.method} {response.request.url.path}: {reason}")

@@ -12,7 +12,11 @@ from connectors.rest import answer, connect
 RUNNING, FAILED, MISSING = "RUNNING", "FAILED", "MISSING"
 JAVA_CLASS = re.compile(r"^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*: ")
 
-NO_DATABASE = "Unable to determine Dialect without JDBC metadata"
+PLAINER = {
+    "Unable to determine Dialect without JDBC metadata": "the database could not be reached, or refused the login",
+    "no longer available on the server": "the replication slot was lost or made anew: changes were missed",
+}
+"""Causes that say what happened in words that help nobody, by a part of them."""
 
 
 def status(settings: Settings) -> list[dict[str, Any]]:
@@ -61,6 +65,7 @@ def cause(trace: str | None) -> str | None:
     lines = trace.strip().splitlines()
     innermost = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     words = (innermost or lines)[-1 if innermost else 0].strip()
-    if NO_DATABASE in words:
-        return "the database could not be reached, or refused the login"
+    for part, plainer in PLAINER.items():
+        if part in words:
+            return plainer
     return JAVA_CLASS.sub("", words)[:300]

@@ -72,7 +72,7 @@ def _all_visible(admin: AdminClient, deadline_s: float) -> dict[str, TopicDescri
     deadline = time.monotonic() + deadline_s
     names = [*DATA_TOPICS, HEARTBEAT_TOPIC]
     while True:
-        found = _describe(admin, names)
+        found = _describe(admin, names, deadline_s)
         missing = [name for name in names if name not in found]
         if not missing:
             return found
@@ -84,9 +84,9 @@ def _all_visible(admin: AdminClient, deadline_s: float) -> dict[str, TopicDescri
         time.sleep(0.05)
 
 
-def _describe(admin: AdminClient, names: Iterable[str]) -> dict[str, TopicDescription]:
+def _describe(admin: AdminClient, names: Iterable[str], deadline_s: float) -> dict[str, TopicDescription]:
     found = {}
-    for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=10).items():
+    for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=deadline_s).items():
         try:
             found[name] = future.result()
         except KafkaException as error:

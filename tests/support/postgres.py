@@ -79,12 +79,12 @@ def _wait(server: Server) -> None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Server]:
+def running_postgres(password: str | None = None) -> Iterator[Server]:
     """A server with an empty cluster."""
     folder = Path(tempfile.mkdtemp(prefix="cargostream-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody", "nogroup")
-    password = secrets.token_urlsafe(16)
+    password = password or secrets.token_urlsafe(16)
     secret = folder / "password"
     secret.write_text(password)
     if os.geteuid() == 0:

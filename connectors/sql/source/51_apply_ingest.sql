@@ -6,7 +6,7 @@ DECLARE
   came cargo := jsonb_populate_record(NULL::cargo, record - 'id');
   came_digest bytea;
 BEGIN
-  PERFORM unbent(record, to_jsonb(came));
+  PERFORM unbent(record - 'id', to_jsonb(came));
   IF came.ingest_key IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'not_null_violation', MESSAGE = 'the record has no ingest_key';
   END IF;
