@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import bulk, footprint, latency, machine
 from benchmarks.report import markdown
-from benchmarks.stack import running_stack
+from benchmarks.stack import fresh_stack
 from cargostream.settings import CLONE, load_settings
 
 STARTER = CLONE / "model_registry" / "starter"
@@ -38,7 +38,8 @@ def main() -> None:
     parts = options.only.split(",")
     cache = load_settings().download_cache
     figures: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.describe()}
-    with running_stack(cache) as stack:
+    with fresh_stack(cache) as stack:
+        stack.run("up")
         if "start" in parts:
             runs = [footprint.warm_start(stack) for _ in range(options.repeats)]
             figures["warm_start"] = {name: {"runs": [run[name] for run in runs],

@@ -68,12 +68,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(cache: Path) -> Iterator[Stack]:
-    """A fresh stack in a temporary folder, stopped and removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="cargostream-bench-") as folder:
+def fresh_stack(cache: Path) -> Iterator[Stack]:
+    """A stack in a temporary folder, not yet started, stopped and removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="cargostream-") as folder:
         stack = Stack(Path(folder), cache)
         try:
-            stack.run("up")
             yield stack
         finally:
             stack.run("reset", "--yes")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.stack import Stack, running_stack
+from benchmarks.stack import Stack, fresh_stack
 from cargostream.settings import load_settings
+from tests.support.pipeline import Pipeline
 
 CACHE = load_settings().download_cache
 """Downloads are shared with the clone's own stack; nothing else is."""
@@ -18,7 +19,23 @@ os.environ["CARGOSTREAM_CACHE"] = str(CACHE)
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack_and_rows() -> Iterator[tuple[Stack, list[int]]]:
+    """All parts, ready, on a source table that held rows before anything captured it."""
+    with fresh_stack(CACHE) as stack:
+        stack.run("up", "--only", "schema")
+        rows = Pipeline(stack).insert([(f"../before/{number}.jpg", None, None) for number in range(500)])
+        stack.run("down")
+        stack.run("up")
+        yield stack, rows
+
+
+@pytest.fixture(scope="session")
+def stack(stack_and_rows: tuple[Stack, list[int]]) -> Stack:
     """All parts, ready. Tests that use it put in rows of their own and look at no others."""
-    with running_stack(CACHE) as stack:
-        yield stack
+    return stack_and_rows[0]
+
+
+@pytest.fixture(scope="session")
+def rows_from_before(stack_and_rows: tuple[Stack, list[int]]) -> list[int]:
+    """Ids of the rows that were there before the first start."""
+    return stack_and_rows[1]
