@@ -7,6 +7,7 @@ committed from the pipeline's windows, by Faust's consumer.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
+from cargostream.errors import Unavailable
 from cargostream.records import SOURCE_TOPIC, WORKER_GROUP
 from cargostream.settings import Settings
 from stream_worker.logs import give_up, log
@@ -121,7 +123,7 @@ class Intake:
         try:
             partitions = {tp.partition for tp in assigned if tp.topic == SOURCE_TOPIC}
             known = self._topic()
-            positions = await asyncio.to_thread(self._look, known, partitions)
+            positions = await self._look(known, partitions)
         except Exception as error:
             give_up("the assignment could not be checked", error=str(error))
         for partition, position in sorted(positions.items()):
@@ -135,11 +137,19 @@ class Intake:
         self._assigned.set()
         log.info("assigned", extra={"partitions": sorted(partitions), "generation": self._generation})
 
-    def _look(self, known: Topic, partitions: set[int]) -> dict[int, Position]:
-        if (found := self._broker.topic_id(SOURCE_TOPIC)) != known.id:
-            give_up("the topic is not the one that the stack made: its rows would be answered under a wrong epoch",
-                    topic=SOURCE_TOPIC, known=known.id, found=found)
-        return self._broker.positions(SOURCE_TOPIC, partitions)
+    async def _look(self, known: Topic, partitions: set[int]) -> dict[int, Position]:
+        """The positions, asked again for a while where the broker is only coming up."""
+        deadline = time.monotonic() + SESSION_S
+        while True:
+            try:
+                if (found := await asyncio.to_thread(self._broker.topic_id, SOURCE_TOPIC)) != known.id:
+                    give_up("the topic is not the one that the stack made: its rows would get a wrong epoch",
+                            topic=SOURCE_TOPIC, known=known.id, found=found)
+                return await asyncio.to_thread(self._broker.positions, SOURCE_TOPIC, partitions)
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
 
 
 def make_app(settings: Settings, index: int) -> WorkerApp:

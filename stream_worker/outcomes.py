@@ -17,6 +17,9 @@ from cargostream.decode import ImageStatistics
 from cargostream.errors import RejectCode
 from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, Prediction, PredictionKey, SourceRow
 
+DEAD_LETTER_MAX = 1_000_000
+"""Bytes of a value that a dead letter keeps: with its headers it must pass where the original just did."""
+
 _encode = msgspec.json.Encoder().encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -123,6 +126,9 @@ def to_record(answer: Answer, at: Coordinates, key: bytes | None, value: bytes |
         case Unreadable(reason):
             headers = {"topic": at.topic, "partition": at.partition, "offset": at.offset, "epoch": at.epoch,
                        "reason": reason, "at": answered.isoformat()}
+            if value is not None and len(value) > DEAD_LETTER_MAX:
+                headers["cut_from"] = len(value)
+                value = value[:DEAD_LETTER_MAX]
             return Outgoing(DEAD_LETTER_TOPIC, at.partition, key, value,
                             [(name, str(content)) for name, content in headers.items()])
         case _:

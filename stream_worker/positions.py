@@ -13,6 +13,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from cargostream.errors import Unavailable
+from stream_worker.logs import log
 
 TIMEOUT_S = 10
 
@@ -66,30 +67,39 @@ def known_topic(run: Path, name: str) -> Topic:
 
 
 class Broker:
-    """Questions to the broker; each blocks for at most some seconds."""
+    """Questions to the broker; each blocks for at most some seconds.
+
+    They are rare, and each has a client of its own: one that outlived the broker's restart may ask a coordinator that
+    is not there any more.
+    """
 
     def __init__(self, bootstrap: str, group: str) -> None:
+        self._bootstrap = bootstrap
         self._group = group
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": TIMEOUT_S * 1000})
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": TIMEOUT_S * 1000}, logger=log)
 
     def topic_id(self, topic: str) -> str:
         """The broker's id of a topic. Raises Unavailable: no such topic, or no broker."""
+        admin = self._admin()
         try:
-            found = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic]
+            found = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic]
             return str(found.result(TIMEOUT_S).topic_id)
-        except KafkaException as error:
-            raise Unavailable(f"Topic {topic} cannot be looked at: {error.args[0].str()}.") from error
+        except (KafkaException, TimeoutError) as error:
+            raise Unavailable(f"Topic {topic} cannot be looked at: {_words(error)}.") from error
 
     def positions(self, topic: str, partitions: set[int]) -> dict[int, Position]:
         """The position of each partition. Raises Unavailable."""
         if not partitions:
             return {}
         asked = [TopicPartition(topic, p) for p in partitions]
+        admin = self._admin()
         try:
-            group = self._admin.list_consumer_group_offsets(
+            group = admin.list_consumer_group_offsets(
                 [ConsumerGroupTopicPartitions(self._group, asked)], request_timeout=TIMEOUT_S)
             first, last = (
-                self._admin.list_offsets(dict.fromkeys(asked, spec), request_timeout=TIMEOUT_S)
+                admin.list_offsets(dict.fromkeys(asked, spec), request_timeout=TIMEOUT_S)
                 for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))  # type: ignore[no-untyped-call]
             committed = {
                 tp.partition: tp.offset for tp in group[self._group].result(TIMEOUT_S).topic_partitions or []}
@@ -99,5 +109,9 @@ class Broker:
                     first[tp].result(TIMEOUT_S).offset, last[tp].result(TIMEOUT_S).offset)
                 for tp in asked
             }
-        except KafkaException as error:
-            raise Unavailable(f"The positions in {topic} cannot be read: {error.args[0].str()}.") from error
+        except (KafkaException, TimeoutError) as error:
+            raise Unavailable(f"The positions in {topic} cannot be read: {_words(error)}.") from error
+
+
+def _words(error: KafkaException | TimeoutError) -> str:
+    return str(error.args[0].str()) if isinstance(error, KafkaException) else f"no answer within {TIMEOUT_S} s"

@@ -26,10 +26,6 @@ class Broker:
     settings: Settings
     service: Service
     process: subprocess.Popen[bytes] = field(init=False)
-    admin: AdminClient = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.admin = AdminClient({"bootstrap.servers": self.settings.bootstrap, "log_level": 0})
 
     def start(self) -> None:
         """Start (again), and wait until it answers."""
@@ -47,21 +43,27 @@ class Broker:
         self.process.kill()
         self.process.wait(timeout=30)
 
+    def admin(self) -> AdminClient:
+        """A new client: one that outlived a broker's restart may not find its coordinator any more."""
+        return AdminClient({"bootstrap.servers": self.settings.bootstrap, "log_level": 0})
+
     def make_topics(self, folder: Path) -> None:
         """Make the topics anew and write `topics.json` into `folder`, as the stack would."""
-        there = [name for name in TOPICS if name in self.admin.list_topics(timeout=10).topics]
-        for future in self.admin.delete_topics(there).values() if there else ():
+        admin = self.admin()
+        there = [name for name in TOPICS if name in admin.list_topics(timeout=10).topics]
+        for future in admin.delete_topics(there).values() if there else ():
             future.result(30)
         deadline = time.monotonic() + 30
-        while set(TOPICS) & set(self.admin.list_topics(timeout=10).topics):
+        while set(TOPICS) & set(admin.list_topics(timeout=10).topics):
             assert time.monotonic() < deadline, "the topics were not deleted within 30 s"
             time.sleep(0.05)
-        for future in self.admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in TOPICS]).values():
+        largest = {"max.message.bytes": str(1024 * 1024 + 64 * 1024)}
+        for future in admin.create_topics([NewTopic(n, PARTITIONS, 1, config=largest) for n in TOPICS]).values():
             future.result(30)
-        while not set(TOPICS) <= set(self.admin.list_topics(timeout=10).topics):
+        while not set(TOPICS) <= set(admin.list_topics(timeout=10).topics):
             assert time.monotonic() < deadline, "the topics were not made within 30 s"
             time.sleep(0.05)
-        described = self.admin.describe_topics(TopicCollection(list(TOPICS)))
+        described = admin.describe_topics(TopicCollection(list(TOPICS)))
         found = {name: str(future.result(30).topic_id) for name, future in described.items()}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "topics.json").write_text(json.dumps({name: {"id": i, "epoch": 1} for name, i in found.items()}))
@@ -88,7 +90,7 @@ def running_broker(settings: Settings) -> Iterator[Broker]:
 def read_all(bootstrap: str, topic: str) -> list[Message]:
     """Every record that is on a topic now."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False,
-                         "auto.offset.reset": "earliest"})
+                         "auto.offset.reset": "earliest", "log_level": 0})
     try:
         partitions = [TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
         ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in partitions}

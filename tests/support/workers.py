@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 import numpy as np
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from PIL import Image
 
 from cargostream.images import make_store
@@ -43,7 +43,8 @@ class Rig:
         digest = write_artifact(fresh)
         fresh.rename(self.home / "models" / digest)
         Cache(self.home / "models").remember(Pointer("cargo-ground", 3, digest))
-        self.producer = Producer({"bootstrap.servers": self.broker.settings.bootstrap, "linger.ms": 5})
+        self.producer = Producer({"bootstrap.servers": self.broker.settings.bootstrap, "linger.ms": 5,
+                                  "message.max.bytes": 2_000_000, "log_level": 0})
 
     def start(self, index: int = 0, **settings: object) -> subprocess.Popen[bytes]:
         """Start a worker; it may need a moment until it is ready."""
@@ -79,7 +80,7 @@ class Rig:
     def wait(self, what: str, condition: Callable[[], object], timeout_s: float = 60) -> None:
         """Wait for something, or fail with its name and the worker's last words."""
         deadline = time.monotonic() + timeout_s
-        while not condition():
+        while not _holds(condition):
             assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}\n{self.log()[-3000:]}"
             time.sleep(0.05)
 
@@ -121,8 +122,20 @@ class Rig:
         """The group's committed offsets by partition."""
         asked = ConsumerGroupTopicPartitions(
             WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, number) for number in range(PARTITIONS)])
-        found = self.broker.admin.list_consumer_group_offsets([asked])[WORKER_GROUP].result(30).topic_partitions
-        return {tp.partition: tp.offset for tp in found or [] if tp.offset >= 0}
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                found = self.broker.admin().list_consumer_group_offsets([asked])[WORKER_GROUP].result(3)
+                return {tp.partition: tp.offset for tp in found.topic_partitions or [] if tp.offset >= 0}
+            except (KafkaException, TimeoutError):  # a group that is only just there
+                assert time.monotonic() < deadline, "the group's offsets could not be read within 30 s"
+
+
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except KafkaException:  # a topic that is only just there
+        return False
 
 
 def picture(target: int, seed: int | None = None) -> bytes:
