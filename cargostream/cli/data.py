@@ -1,7 +1,53 @@
-"""Commands of this part."""
+"""`cargostream data synthesize`."""
+
+import sys
+from pathlib import Path
 
 import typer
 
+from cargostream.cli.output import err, out
+from cargostream.settings import load_settings
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
+app = typer.Typer(no_args_is_help=True, help="Make the image sets that are streamed, learnt from and measured on.")
+
+
+@app.command()
+def synthesize(
+    sets: list[str] = typer.Argument(None, help="Sets to draw; default: all of them."),
+    store: Path | None = typer.Option(None, help="Image store to draw into; default: the one in the settings."),
+    seed: int | None = typer.Option(None, min=0, help="Draw other images than the default ones; a set that is there "
+                                                      "must be from the same seed."),
+) -> None:
+    """Draw image sets: JPEG photos of five kinds of ground, and a list of each set.
+
+    The sets: monday and tuesday (two days), evaluation-monday and evaluation-tuesday (to measure models on), stream
+    (what the demo puts in), starter (what the model that ships has learnt from). No two share an image. The same seed
+    draws the same images on any number of cores. Sets that are there are kept.
+    """
+    from data_prepare.sets import SETS, read_list
+
+    store = store or load_settings().image_store
+    for name in sets or list(SETS):
+        listing = ensure(store, name, seed)
+        out.print(f"{name}: {len(read_list(listing))} images, list {listing}")
+
+
+def ensure(store: Path, name: str, seed: int | None = None) -> Path:
+    """Draw a set unless it is there, with a progress bar on a terminal; its list's path."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from data_prepare.sets import ensure_set
+
+    with Progress(TextColumn(f"drawing {name}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                  console=err, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=None, visible=False)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return ensure_set(store, name, seed=seed, progress=progress)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `data` to the root."""
+    root.add_typer(app, name="data")
