@@ -235,6 +235,46 @@ def test_a_target_that_is_away_loses_nothing_and_needs_nobody(connectors, parts,
         healer.join()
 
 
+def test_a_source_that_is_away_is_followed_again(connectors, parts, settings, insert, mirrored):
+    memory = {}
+    parts.source.stop()
+    until(lambda: heal_once(settings, memory) is not None, "one round of healing while it is away")
+    parts.source.start()
+    identity = insert("after the source came back.jpg")
+
+    def arrived():
+        heal_once(settings, memory)
+        return mirrored(identity)
+    until(arrived, "the row arrives", 60)
+
+
+def test_a_lost_slot_is_told_and_never_made_anew(connectors, databases, settings, insert, mirrored):
+    """To go on silently would lose what was written meanwhile. The way back, a new snapshot, is for someone to ask for."""
+    slots = "SELECT slot_name, active_pid FROM pg_replication_slots"
+
+    def dropped():
+        databases.query("source", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots", "admin")
+        (slot,) = databases.query("source", slots, "admin")
+        if slot["active_pid"]:
+            return False
+        databases.query("source", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", "admin")
+        return True
+    until(dropped, "the slot is dropped")
+    identity = insert("in the gap.jpg")
+    try:
+        until(lambda: any("slot was lost" in (each["cause"] or "") for each in status(settings)), "it is told", 60)
+        memory = {}
+        until(lambda: heal_once(settings, memory), "it is restarted")
+        until(lambda: any("slot was lost" in (each["cause"] or "") for each in status(settings)), "it fails again", 60)
+        assert databases.query("source", slots) == []
+    finally:
+        connector = f"{settings.connect_url}/connectors/{SOURCE_CONNECTOR}"
+        httpx.put(f"{connector}/stop").raise_for_status()
+        until(lambda: httpx.delete(f"{connector}/offsets").is_success, "its offsets are forgotten")
+        apply(settings)
+    until(lambda: mirrored(identity), "the snapshot brings the row of the gap", 60)
+
+
 def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(
         connectors, databases, settings, insert, mirrored, monkeypatch):
     monkeypatch.setattr(heal, "LOUD_AFTER", 2)
