@@ -249,7 +249,7 @@ def test_a_source_that_is_away_is_followed_again(connectors, parts, settings, in
 
 
 def test_a_lost_slot_is_told_and_never_made_anew(connectors, databases, settings, insert, mirrored):
-    """To go on silently would lose what was written meanwhile. The way back, a new snapshot, is for someone to ask for."""
+    """To go on would silently lose what was written meanwhile. The way back, a new snapshot, is somebody's decision."""
     slots = "SELECT slot_name, active_pid FROM pg_replication_slots"
 
     def dropped():
