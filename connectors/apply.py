@@ -36,8 +36,10 @@ def plan(settings: Settings) -> list[Change]:
     Raises:
         Unavailable: Connect does not answer.
     """
+    deadline = time.monotonic() + 10
     with connect(settings) as client:
-        return [_difference(client, name, wanted) for name, wanted in desired(settings).items()]
+        return [_patiently(partial(_difference, client, name, wanted), deadline)
+                for name, wanted in desired(settings).items()]
 
 
 def apply(settings: Settings, deadline_s: float = 60) -> list[Change]:
