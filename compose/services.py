@@ -62,4 +62,4 @@ def worker(settings: Settings, index: int) -> Service:
         return http_ok(settings.host, settings.worker_port + index, "/readyz")
 
     return Service(f"worker-{index}", (sys.executable, "-m", "cargostream", "worker", "--index", str(index)), ready,
-                   env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=180)
+                   env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=300)

@@ -22,7 +22,7 @@ from cargostream.errors import CargostreamError
 from compose.parts import Part, Repeated, Service, Step
 
 FIRST_STARTS = 4
-"""A service that was never ready is started so often before it counts as failed; one that was, is for ever."""
+"""A service that dies before it was ever ready is started so often before it counts as failed; later, for ever."""
 LONGEST_PAUSE = 30.0
 STEADY = 60.0
 """After so many seconds of running, the next death is counted as the first again."""
@@ -100,7 +100,7 @@ class Supervisor:
             error = await self._run_once(part, began)
             ran = time.monotonic() - began
             deaths = 1 if status.seconds is not None and ran > STEADY else deaths + 1
-            if status.seconds is None and deaths >= FIRST_STARTS:
+            if status.seconds is None and (deaths >= FIRST_STARTS or ran > part.deadline):
                 self._set(part.name, state="failed", pid=None, error=error)
                 return
             self._set(part.name, state="backoff", pid=None, error=error, restarts=status.restarts + 1)

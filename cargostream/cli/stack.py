@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from cargostream.cli.output import err, out
@@ -114,6 +115,7 @@ def _spawn(home: Path, only: tuple[str, ...], tied: bool) -> subprocess.Popen[by
 def _follow(settings: Settings, process: subprocess.Popen[bytes], until: str) -> None:
     """Print a line for each part that becomes ready, until all are, or all that rows need."""
     shown: set[str] = set()
+    told: dict[str, str] = {}
     end = time.monotonic() + LONGEST_START
     with err.status("starting") as spinner:
         while True:
@@ -121,6 +123,9 @@ def _follow(settings: Settings, process: subprocess.Popen[bytes], until: str) ->
             for name, part in status["parts"].items():
                 if part["state"] == "failed":
                     raise CargostreamError(_failure(settings, name, part["error"]))
+                if part["error"] and part["error"] != told.get(name):
+                    told[name] = part["error"]
+                    err.print(f"  [yellow]…[/] {name:<12} is tried again: {escape(part['error'])}")
                 if part["state"] == "ready" and name not in shown:
                     shown.add(name)
                     err.print(f"  [green]✓[/] {name:<12} {part['seconds']:6.1f} s")
