@@ -6,7 +6,6 @@ folder (what the runner remembers: ports that it had to move), then the defaults
 """
 
 import os
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -72,30 +71,30 @@ class Settings(BaseSettings):
     history_days: int = Field(30, ge=1, description="Days that predictions stay in the history")
     log_json: bool = Field(False, description="Logs as JSON lines")
 
-    @cached_property
+    @property
     def bootstrap(self) -> str:
         """Kafka's bootstrap address, host:port."""
         return f"{self.host}:{self.kafka_port}"
 
-    @cached_property
+    @property
     def effective_threads(self) -> int:
         """Threads for images and model in one worker process: all cores shared out, unless a number was given."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return self.worker_threads or max(1, cores // self.worker_processes)
 
-    @cached_property
+    @property
     def connect_url(self) -> str:
         return f"http://{self.host}:{self.connect_port}"
 
-    @cached_property
+    @property
     def tracking_uri(self) -> str:
         return self.mlflow_tracking_uri or f"http://{self.host}:{self.mlflow_port}"
 
-    @cached_property
+    @property
     def image_store(self) -> Path:
         return self.images or self.home / "images"
 
-    @cached_property
+    @property
     def download_cache(self) -> Path:
         return self.cache or self.home / "cache"
 

@@ -26,6 +26,7 @@ def parts(settings: Settings, only: tuple[str, ...] = ()) -> list["Part"]:
         Step("topics", lambda: _topics(settings), ("kafka", "schema")),
         Step("connectors", lambda: _connectors(settings), ("connect", "topics")),
         Repeated("heal", _heal(settings), ("connectors",)),
+        Repeated("retention", lambda: _forget(settings), ("connectors",), every=3600),
         *(needing(own[name], "topics") for name in own if name.startswith("worker-")),
         *([needing(own["mlflow"], "schema")] if "mlflow" in own else []),
         Step("model", lambda: _model(settings), ("mlflow",) if "mlflow" in own else (), deadline=180),
@@ -86,6 +87,12 @@ def _heal(settings: Settings) -> Callable[[], None]:
         heal_once(settings, memory)
 
     return heal
+
+
+def _forget(settings: Settings) -> None:
+    from connectors.retention import forget_old_history
+
+    forget_old_history(settings)
 
 
 def _model(settings: Settings) -> None:
