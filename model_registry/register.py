@@ -75,7 +75,8 @@ def _new_version(settings: Settings, folder: Path, epochs: Sequence[Mapping[str,
         found = client.create_model_version(
             settings.model_name, f"runs:/{run.info.run_id}/model", run.info.run_id,
             tags={"digest": artifact_digest(folder), "name": manifest.name,
-                  **{key: str(value) for key, value in manifest.evaluation.items()}})
+                  **{key: str(value) for key, value in manifest.evaluation.items()}},
+            await_creation_for=0)
         return int(found.version)
 
 
@@ -104,6 +105,7 @@ def _client(settings: Settings) -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     if is_loopback(settings.tracking_uri):
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # standard output belongs to the command's result
     from mlflow import MlflowClient
 
     return MlflowClient(settings.tracking_uri, settings.tracking_uri)
