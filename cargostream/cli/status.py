@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from cargostream.cli.output import err, out
 from cargostream.errors import CargostreamError
@@ -71,14 +70,13 @@ def _connectors(settings: "Settings") -> list[dict[str, Any]] | None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    table = Table.grid(padding=(0, 2))
     for name, words in _lines(found):
-        table.add_row(f"[bold]{name}[/]", escape(words))
-    out.print(table)
+        out.print(f"[bold]{name:<13}[/] {escape(words)}")
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    lines = [("parts", ", ".join(_part(name, part) for name, part in found["parts"].items()))]
+    lines = [("health", "healthy" if found["healthy"] else "not healthy: see above"),
+             ("parts", ", ".join(_part(name, part) for name, part in found["parts"].items()))]
     lines += [("connector", _connector(connector)) for connector in found["connectors"] or []]
     lines += [("slot", f"{slot['name']}: {'read' if slot['active'] else 'not read'}, {slot['wal_status']}, "
                f"holds {slot['held_bytes'] / 1e6:,.1f} MB of WAL") for slot in found["slots"] or []]
