@@ -56,6 +56,10 @@ def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = Fal
     ensure_secrets(settings.home)
     _fetch(settings)
     _settle_ports(settings)
+    if only:
+        from cargostream.cli.wiring import parts
+
+        parts(load_settings(settings.home), only)  # a wrong name is told before anything starts
     (settings.home / "run" / "status.json").unlink(missing_ok=True)
     process = _spawn(settings.home, only, tied)
     try:
@@ -135,7 +139,8 @@ def _follow(settings: Settings, process: subprocess.Popen[bytes], until: str) ->
                 raise CargostreamError(_failure(settings, "supervisor", "The supervisor ended."))
             if time.monotonic() > end:
                 raise CargostreamError(f"The stack was not ready within {LONGEST_START:.0f} s; see `cargostream logs`.")
-            spinner.update("waiting for " + ", ".join(name for name in status["parts"] if name not in shown))
+            if waiting := [name for name in status["parts"] if name not in shown]:
+                spinner.update(f"waiting for {', '.join(waiting)}")
             time.sleep(0.1)
 
 

@@ -90,6 +90,13 @@ def test_up_down_and_up_again(run: Run, tmp_path: Path) -> None:
     assert (home / "data" / "kafka" / "meta.properties").exists()
 
 
+def test_an_unknown_part_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    up = run("up", "--only", "nonsense")
+    assert up.returncode == 2
+    assert "There is no part named nonsense; there are: source, target, kafka" in up.stderr
+    assert not running(tmp_path / "home")
+
+
 def test_a_part_that_does_not_start_is_explained(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "data" / "kafka").mkdir(parents=True)
