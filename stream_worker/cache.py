@@ -1,8 +1,6 @@
 """Model artifacts on disk, each in a folder named by its digest, and a pointer to the last that was champion."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +9,7 @@ import msgspec
 
 from cargostream.errors import Unavailable
 from cargostream.served import artifact_digest
-
-FETCH_TIMEOUT_S = 120
+from stream_worker.download import download
 
 
 class Pointer(msgspec.Struct, frozen=True):
@@ -57,7 +54,7 @@ class Cache:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self._folder, prefix=".fetch-") as scratch:
                 fetched = Path(scratch, "fetched")
-                self._download(uri, name, version, fetched)
+                download(uri, name, version, fetched)
                 digest = artifact_digest(fetched)
                 # What is there under this digest was not good enough, or it would not have been fetched again.
                 with suppress(FileNotFoundError):
@@ -66,13 +63,3 @@ class Cache:
                 return digest
         except OSError as error:
             raise Unavailable(f"Model {name} version {version} cannot be kept in {self._folder}: {error}.") from error
-
-    def _download(self, uri: str, name: str, version: int, folder: Path) -> None:
-        command = [sys.executable, "-m", "stream_worker.fetch_model", uri, name, str(version), str(folder)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired:
-            raise Unavailable(f"Model {name} version {version} did not come in {FETCH_TIMEOUT_S} s.") from None
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Unavailable(f"Model {name} version {version} cannot be downloaded from {uri}: {last[:300]}")

@@ -124,8 +124,9 @@ class Rig:
             WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, number) for number in range(PARTITIONS)])
         deadline = time.monotonic() + 30
         while True:
+            admin = self.broker.admin()
             try:
-                found = self.broker.admin().list_consumer_group_offsets([asked])[WORKER_GROUP].result(3)
+                found = admin.list_consumer_group_offsets([asked])[WORKER_GROUP].result(3)
                 return {tp.partition: tp.offset for tp in found.topic_partitions or [] if tp.offset >= 0}
             except (KafkaException, TimeoutError):  # a group that is only just there
                 assert time.monotonic() < deadline, "the group's offsets could not be read within 30 s"
