@@ -26,6 +26,8 @@ from data_prepare.parallel import in_processes
 from data_prepare.photograph import photograph
 
 SEED = 2022
+LOT = 16
+"""Images that a process draws at a time; progress is told after each lot."""
 
 Counts = tuple[int, int, int, int, int]
 
@@ -125,7 +127,7 @@ def _draw_all(store: Path, name: str, seed: int, progress: Progress | None, sets
     listing.rename(store / f"{name}.jsonl")
 
 
-def _lots(images: list[tuple[int, int]], size: int = 16) -> Iterator[list[tuple[int, int]]]:
+def _lots(images: list[tuple[int, int]], size: int = LOT) -> Iterator[list[tuple[int, int]]]:
     for start in range(0, len(images), size):
         yield images[start:start + size]
 
