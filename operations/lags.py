@@ -49,13 +49,18 @@ class Topics(msgspec.Struct, frozen=True):
     dead_letters: int
 
 
+def connect(bootstrap: str) -> AdminClient:
+    """A client that does not write about lost connections on standard error."""
+    return AdminClient({"bootstrap.servers": bootstrap, "client.id": "cargostream-operations"}, logger=_quiet)
+
+
 def read_topics(bootstrap: str) -> Topics:
     """Ask the broker, within a few seconds.
 
     Raises:
         KafkaException: the broker does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "client.id": "cargostream-status"}, logger=_quiet)
+    admin = connect(bootstrap)
     known = admin.list_topics(timeout=TIMEOUT_S).topics
     wanted = {topic for topics in READERS.values() for topic in topics} | {DEAD_LETTER_TOPIC}
     partitions = [(topic, number) for topic in wanted & known.keys() for number in known[topic].partitions]

@@ -51,6 +51,7 @@ def demo(
         found, times = _stream(settings, children, began, ours, rows, rate, seed)
     finally:
         _clean_up(settings, children, ours)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to skip
     print(json.dumps(summary(found, began, times)), flush=True)
     if not found.sound:
         raise CargostreamError(

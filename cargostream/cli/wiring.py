@@ -10,8 +10,8 @@ from cargostream.settings import Settings, load_settings
 if TYPE_CHECKING:
     from compose.parts import Part
 
-FLOWING = ("connectors", "worker-0")
-"""When these are ready, rows flow."""
+FLOWING = ("flow",)
+"""When it is ready, rows flow."""
 
 
 def parts(settings: Settings, only: tuple[str, ...] = ()) -> list["Part"]:
@@ -29,6 +29,7 @@ def parts(settings: Settings, only: tuple[str, ...] = ()) -> list["Part"]:
         Repeated("retention", lambda: _forget(settings), ("connectors",), every=3600),
         *(needing(own[name], "topics") for name in own if name.startswith("worker-")),
         *([needing(own["mlflow"], "schema")] if "mlflow" in own else []),
+        Step("flow", lambda: _flow(settings), ("connectors", "worker-0")),
         Step("model", lambda: _model(settings), ("mlflow",) if "mlflow" in own else (), deadline=180),
     ]
     needs = {part.name: part.needs for part in everything}
@@ -87,6 +88,12 @@ def _heal(settings: Settings) -> Callable[[], None]:
         heal_once(settings, memory)
 
     return heal
+
+
+def _flow(settings: Settings) -> None:
+    from operations.flowing import wait_until_flowing
+
+    wait_until_flowing(settings)
 
 
 def _forget(settings: Settings) -> None:

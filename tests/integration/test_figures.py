@@ -9,9 +9,11 @@ from support.postgres import running_postgres
 from support.settings import settings_for
 
 from cargostream.database import engine
+from cargostream.errors import Unavailable
 from cargostream.records import PREDICTIONS_TOPIC, SOURCE_TOPIC
 from connectors.schema import apply_schema
 from dashboards.live import Figures, read_figures
+from operations.flowing import wait_until_flowing
 from operations.rows import count
 from operations.run import newest_id, report
 from operations.status import read_data
@@ -188,3 +190,8 @@ def test_a_count_that_takes_too_long_gives_way_to_an_estimate(settings):
         assert not count(reader, "count_rows", "cargo").exact
         reader.dispose()
     admin.dispose()
+
+
+def test_rows_do_not_flow_while_nobody_reads_the_slot(settings):
+    with pytest.raises(Unavailable, match="replication slot"):
+        wait_until_flowing(settings, deadline_s=0.2)
