@@ -75,6 +75,15 @@ def handle(key: bytes | None, value: bytes | None, store: ImageStore, model: Mod
         return NotYet(Wait.FAULT, f"{type(error).__name__}: {error}")
 
 
+def condemn(key: bytes | None, value: bytes | None, model: Model) -> Outcome:
+    """The answer to a record that ends whatever process handles it; its image is left alone."""
+    read = read_row(key, value)
+    if isinstance(read, Unreadable):
+        return read
+    return Rejected(read[0], Served(model.name, model.version, model.engine), RejectCode.CRASHED_WORKER,
+                    "a process that tried this record ended, twice")
+
+
 def read_row(key: bytes | None, value: bytes | None) -> tuple[SourceRow, str | None] | Unreadable:
     """The row in a record. With it comes what is wrong with it: then nothing but its id is kept."""
     if key is None or value is None:

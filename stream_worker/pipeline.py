@@ -14,10 +14,12 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Protocol
 
+from cargostream.errors import Unavailable
 from cargostream.images import ImageStore
-from stream_worker.handler import Model, handle
+from stream_worker.handler import Model, condemn, handle
+from stream_worker.journal import Journal
 from stream_worker.logs import give_up, log
-from stream_worker.outcomes import Coordinates, NotYet, Outgoing, Wait, to_record
+from stream_worker.outcomes import Coordinates, NotYet, Outcome, Outgoing, Wait, to_record
 from stream_worker.window import Receipt, Window
 
 WAITING_MAX = 1024
@@ -62,16 +64,20 @@ class Limits:
 
 
 class Pipeline:
-    """`windows` are those of the current assignment; work for any other is dropped and never acknowledged."""
+    """`windows` are those of the current assignment; work for any other is dropped and never acknowledged.
 
-    def __init__(self, limits: Limits, store: ImageStore, model: Callable[[], Model]) -> None:
+    `convicted` tries a record that the journal suspects; it blocks, and raises Unavailable if it cannot tell.
+    """
+
+    def __init__(self, limits: Limits, store: ImageStore, model: Callable[[], Model], journal: Journal,
+                 convicted: Callable[[bytes | None, bytes | None], bool]) -> None:
         self.limits = limits
         self.windows: dict[int, Window] = {}
         self.counts: Counter[str] = Counter()
         self.last_answer: datetime | None = None
         self.waits: set[Work] = set()
         self.in_flight: set[Work] = set()
-        self._store, self._model = store, model
+        self._store, self._model, self._journal, self._convicted = store, model, journal, convicted
         self._room = asyncio.Semaphore(limits.window)
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -80,7 +86,7 @@ class Pipeline:
     def start(self, sender: Sends) -> None:
         """Start the threads; they send through `sender`, whose confirmations must come to `confirm`."""
         self._sender = sender
-        self._threads = [Thread(target=self._serve, name=f"images-{n}", daemon=True)
+        self._threads = [Thread(target=self._serve, args=(n,), name=f"images-{n}", daemon=True)
                          for n in range(self.limits.threads)]
         for thread in self._threads:
             thread.start()
@@ -134,22 +140,18 @@ class Pipeline:
         for _ in self._threads:
             self._queue.put(None)
 
-    def _serve(self) -> None:
+    def _serve(self, slot: int) -> None:
         while (work := self._queue.get()) is not None:
             try:
-                self._work(work)
+                self._work(work, slot)
             except Exception as error:
                 give_up("a record could not be sent", error=repr(error), **work.at._asdict())
 
-    def _work(self, work: Work) -> None:
+    def _work(self, work: Work, slot: int) -> None:
         if self.windows.get(work.at.partition) is not work.window:
             self._loop.call_soon_threadsafe(self.confirm, work)  # without an outcome: nothing is acknowledged
             return
-        work.started = time.monotonic()
-        patient = work.started - work.seen < self.limits.patience_s
-        outcome = handle(work.key, work.value, self._store, self._model(), max_pixels=self.limits.max_pixels,
-                         patient=patient)
-        work.started = 0.0
+        outcome = self._handled(work, slot)
         if isinstance(outcome, NotYet):
             self._loop.call_soon_threadsafe(self._postpone, work, outcome)
             return
@@ -159,6 +161,24 @@ class Pipeline:
             self._loop.call_soon_threadsafe(self.confirm, work)
         else:
             self._sender.send(outgoing, work)
+
+    def _handled(self, work: Work, slot: int) -> Outcome:
+        if self._journal.clear(work.at):
+            log.warning("record under suspicion", extra=work.at._asdict())
+            try:
+                if self._convicted(work.key, work.value):
+                    return condemn(work.key, work.value, self._model())
+            except Unavailable as error:
+                self._journal.suspects.add(work.at[1:])
+                return NotYet(Wait.STORE, str(error))
+        self._journal.enter(slot, work.at)
+        work.started = time.monotonic()
+        patient = work.started - work.seen < self.limits.patience_s
+        outcome = handle(work.key, work.value, self._store, self._model(), max_pixels=self.limits.max_pixels,
+                         patient=patient)
+        work.started = 0.0
+        self._journal.leave(slot)
+        return outcome
 
     def _postpone(self, work: Work, outcome: NotYet) -> None:
         work.faults += outcome.wait is Wait.FAULT

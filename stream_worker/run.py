@@ -19,11 +19,13 @@ from stream_worker.app import Intake
 from stream_worker.cache import Cache
 from stream_worker.follower import Follower
 from stream_worker.health import serve_health
+from stream_worker.journal import Journal
 from stream_worker.logs import give_up, log
 from stream_worker.outcomes import Outgoing
 from stream_worker.pipeline import Limits, Pipeline, Work
 from stream_worker.positions import Broker, Topic, known_topic
 from stream_worker.sender import Sender
+from stream_worker.trial import Case, convicted
 
 DRAIN_S = 12.0
 FLUSH_S = 8.0
@@ -55,12 +57,15 @@ class Process:
     def __init__(self, settings: Settings, index: int) -> None:
         self.settings, self.index = settings, index
         self.stopping = asyncio.Event()
-        self.follower = Follower(Cache(settings.home / "models"), settings.tracking_uri, settings.model_name,
+        self.cache = Cache(settings.home / "models")
+        self.follower = Follower(self.cache, settings.tracking_uri, settings.model_name,
                                  settings.alias_poll_s, self.report)
-        limits = Limits(settings.window, settings.worker_threads or len(os.sched_getaffinity(0)),
-                        settings.image_patience_s, settings.image_max_pixels, settings.image_timeout_s)
+        threads = settings.worker_threads or len(os.sched_getaffinity(0))
+        limits = Limits(settings.window, threads, settings.image_patience_s, settings.image_max_pixels,
+                        settings.image_timeout_s)
         self.pipeline = Pipeline(limits, FolderStore(settings.image_store, settings.image_max_bytes),
-                                 self.follower.current)
+                                 self.follower.current, Journal(settings.home / "run" / f"journal-{index}", threads),
+                                 self.convicted)
         self.sender: Sender[Work | None] = Sender(
             settings.bootstrap, f"{WORKER_GROUP}-{index}", asyncio.get_running_loop(), self.confirm)
         self.broker = Broker(settings.bootstrap, WORKER_GROUP)
@@ -126,6 +131,13 @@ class Process:
         self.pipeline.stop()
         self.sender.close()
         log.info("stopped")
+
+    def convicted(self, key: bytes | None, value: bytes | None) -> bool:
+        """Try a suspected record with the model in service. Raises Unavailable."""
+        settings = self.settings
+        return convicted(Case(
+            key, value, str(self.cache.path(self.follower.current().digest)), str(settings.image_store),
+            settings.image_max_bytes, settings.image_max_pixels, settings.image_timeout_s))
 
     def confirm(self, work: Work | None) -> None:
         """The broker has a record: an answer, or (None) an event."""

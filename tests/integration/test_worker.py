@@ -172,6 +172,37 @@ def test_a_broker_that_dies_and_comes_back_costs_time_only(rig: Rig) -> None:
     assert_all_answered(rig, 1500)
 
 
+FATAL = """
+import os, signal
+from PIL import Image
+really_open = Image.open
+def open_or_die(file, *args, **kwargs):
+    if b"deadly" in file.getvalue():
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return really_open(file, *args, **kwargs)
+Image.open = open_or_die
+"""
+
+
+def test_a_record_that_kills_the_process_is_answered_and_no_other_suffers(rig: Rig, tmp_path: Path) -> None:
+    """The decoder is made to crash on one file, in every process that Python starts here."""
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults/sitecustomize.py").write_text(FATAL)
+    rig.variables["PYTHONPATH"] = str(tmp_path / "faults")
+    (rig.images / "deadly.png").write_bytes(b"deadly")
+    stream(rig, 0, 50)
+    rig.row(50, "deadly.png")
+    stream(rig, 51, 50)
+    worker = rig.start()
+    assert worker.wait(timeout=60) == -signal.SIGSEGV
+    assert_commits_are_covered(rig)
+    rig.start()
+    rig.wait("all committed", lambda: sum(rig.committed().values()) == 101)
+    answers = {a.source_id: (a.status, a.error_code) for a in rig.predictions()}
+    assert answers == dict.fromkeys(range(101), ("predicted", None)) | {50: ("rejected", "crashed_worker")}
+    assert rig.log().count("under suspicion") <= 2, "more suspects than threads"
+
+
 def test_an_image_may_be_a_little_late(rig: Rig) -> None:
     rig.start(image_patience_s=5)
     rig.ready()

@@ -32,7 +32,7 @@ class Rig:
     home: Path
     broker: Broker
     port: int = field(default_factory=free_port)
-    settings: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -52,6 +52,7 @@ class Rig:
             "CARGOSTREAM_HOME": str(self.home), "CARGOSTREAM_KAFKA_PORT": str(self.broker.settings.kafka_port),
             "CARGOSTREAM_WORKER_PORT": str(self.port), "CARGOSTREAM_MLFLOW_PORT": "1",
             "PATH": "/usr/bin:/bin", **{f"CARGOSTREAM_{name.upper()}": str(v) for name, v in settings.items()},
+            **self.variables,
         }
         log = (self.home / f"worker-{index}.log").open("ab")
         worker = subprocess.Popen([sys.executable, "-m", "cargostream", "worker", "--index", str(index)],

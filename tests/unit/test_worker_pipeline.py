@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from cargostream.errors import Unavailable
 from cargostream.images import ImageStore, MemoryStore
 from cargostream.records import PREDICTIONS_TOPIC, Prediction
+from stream_worker.journal import Journal, Suspect
 from stream_worker.memory import MemoryModel
 from stream_worker.outcomes import Coordinates, Outgoing
 from stream_worker.pipeline import Limits, Pipeline, Work
@@ -42,10 +45,14 @@ class Outbox:
 
 
 def play(story: Callable[[Pipeline, Outbox], Awaitable[None]], store: ImageStore | None = None,
-         limits: Limits = LIMITS, at_once: bool = True) -> None:
+         limits: Limits = LIMITS, at_once: bool = True, suspects: frozenset[Suspect] = frozenset(),
+         guilty: bool = False) -> None:
     """Run a story on a pipeline with one partition that starts at offset 0."""
     async def main() -> None:
-        pipeline = Pipeline(limits, store or MemoryStore(IMAGES), MemoryModel)
+        with TemporaryDirectory() as folder:
+            journal = Journal(Path(folder, "journal"), limits.threads)
+        pipeline = Pipeline(limits, store or MemoryStore(IMAGES), MemoryModel, journal, lambda *_: guilty)
+        journal.suspects |= suspects
         outbox = Outbox(pipeline, at_once)
         pipeline.windows = {0: Window(0)}
         pipeline.start(outbox)
@@ -168,3 +175,13 @@ def test_a_store_that_comes_back_gets_everything_answered() -> None:
         assert await pipeline.drain(5)
     images: dict[str, bytes] = {}
     play(story, MemoryStore(images, missing=Unavailable("not mounted")))
+
+
+@pytest.mark.parametrize(("guilty", "expected"), [(True, "crashed_worker"), (False, None)])
+def test_only_a_convicted_record_is_rejected_for_crashing(guilty: bool, expected: str | None) -> None:
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        for offset in range(3):
+            await put(pipeline, offset, "1.png")
+        await until(lambda: pipeline.positions() == {0: 3})
+        assert {p.source_offset: p.error_code for p in outbox.predictions} == {0: None, 1: expected, 2: None}
+    play(story, suspects=frozenset({(1, 0, 1, 0)}), guilty=guilty)
