@@ -41,7 +41,7 @@ def demo(
     from cargostream.cli.stack import running
     from cargostream.settings import load_settings
 
-    began = psutil.Process().create_time()  # type: ignore[no-untyped-call]
+    began = psutil.Process().create_time()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     settings = load_settings()
