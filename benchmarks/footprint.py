@@ -22,7 +22,7 @@ def _processes(stack: Stack) -> list[psutil.Process]:
 
 
 def _cpu(processes: list[psutil.Process]) -> float:
-    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+    return float(sum(times.user + times.system for times in (process.cpu_times() for process in processes)))
 
 
 def idle(stack: Stack, settle_s: float = 60, seconds: float = 60) -> dict[str, Any]:
