@@ -91,8 +91,10 @@ class Intake:
         """Commit what is answered and not committed."""
         windows = self._pipeline.windows
         due = {p: window.position for p, window in windows.items() if window.position > self._committed[p]}
+        if not due:
+            return
         consumer: Any = self._app.consumer
-        if due and await consumer._commit({TP(SOURCE_TOPIC, p): offset for p, offset in due.items()}):  # noqa: SLF001
+        if await consumer._commit({TP(SOURCE_TOPIC, p): offset for p, offset in due.items()}):  # noqa: SLF001
             self._committed.update(due if windows is self._pipeline.windows else {})
 
     async def _consume(self, stream: Any) -> None:
@@ -108,9 +110,18 @@ class Intake:
             return  # it comes again, to whoever has the partition next
         at = Coordinates(message.topic, self._epoch, message.partition, message.offset)
         if await self._pipeline.take(at, message.key, message.value) is Receipt.GAP:
-            position = self._pipeline.windows[at.partition].position
-            log.warning("records skipped, fetching again", extra={**at._asdict(), "due": position})
-            await self._app.consumer.seek(message.tp, position)
+            await self._explain_gap(at)
+            await self._pipeline.take(at, message.key, message.value)
+
+    async def _explain_gap(self, at: Coordinates) -> None:
+        """Faust can hand over what was fetched for the assignment before, and then drops the records that were due.
+        Transaction markers leave a gap too; what lies there tells which it is."""
+        if (window := self._pipeline.windows.get(at.partition)) is None:
+            return
+        first = await asyncio.to_thread(self._broker.first_record, at.topic, at.partition, window.position)
+        if first != at.offset:
+            give_up("records were skipped", due=first, **at._asdict())
+        window.skip_to(at.offset)
 
     def _drop(self) -> None:
         self._assigned.clear()

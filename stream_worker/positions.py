@@ -1,16 +1,13 @@
 """Where an assignment starts, and whether records are missing between what was answered and what the broker has."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from cargostream.errors import Unavailable
 from stream_worker.logs import log
@@ -67,22 +64,19 @@ def known_topic(run: Path, name: str) -> Topic:
 
 
 class Broker:
-    """Questions to the broker; each blocks for at most some seconds.
+    """Questions to the broker about one consumer group; each blocks for at most some seconds.
 
     They are rare, and each has a client of its own: one that outlived the broker's restart may ask a coordinator that
-    is not there any more.
+    is not there any more. Offsets are asked for as a consumer that never joins: librdkafka's admin client ends the
+    whole process (2.16.1, a null pointer) when the group's coordinator is only just coming up.
     """
 
     def __init__(self, bootstrap: str, group: str) -> None:
-        self._bootstrap = bootstrap
-        self._group = group
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": TIMEOUT_S * 1000}, logger=log)
+        self._bootstrap, self._group = bootstrap, group
 
     def topic_id(self, topic: str) -> str:
         """The broker's id of a topic. Raises Unavailable: no such topic, or no broker."""
-        admin = self._admin()
+        admin = AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": TIMEOUT_S * 1000}, logger=log)
         try:
             found = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic]
             return str(found.result(TIMEOUT_S).topic_id)
@@ -91,26 +85,33 @@ class Broker:
 
     def positions(self, topic: str, partitions: set[int]) -> dict[int, Position]:
         """The position of each partition. Raises Unavailable."""
-        if not partitions:
-            return {}
-        asked = [TopicPartition(topic, p) for p in partitions]
-        admin = self._admin()
+        asked = [TopicPartition(topic, partition) for partition in partitions]
+        with self._reader() as reader:
+            committed = reader.committed(asked, timeout=TIMEOUT_S) if asked else []
+            ends = [reader.get_watermark_offsets(tp, timeout=TIMEOUT_S) for tp in committed]
+        return {tp.partition: Position(tp.offset if tp.offset >= 0 else None, *end)
+                for tp, end in zip(committed, ends, strict=True)}
+
+    def first_record(self, topic: str, partition: int, offset: int) -> int:
+        """The offset of the first record from `offset` on. Raises Unavailable: there is none, or no broker."""
+        with self._reader() as reader:
+            reader.assign([TopicPartition(topic, partition, offset)])
+            message = reader.poll(TIMEOUT_S)
+            if message is None or message.error() or (found := message.offset()) is None:
+                raise Unavailable(f"No record of {topic} partition {partition} came from offset {offset} on.")
+            return found
+
+    @contextmanager
+    def _reader(self) -> Iterator[Consumer]:
+        reader = Consumer({
+            "bootstrap.servers": self._bootstrap, "group.id": self._group, "enable.auto.commit": False,
+            "auto.offset.reset": "earliest", "isolation.level": "read_uncommitted"}, logger=log)
         try:
-            group = admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(self._group, asked)], request_timeout=TIMEOUT_S)
-            first, last = (
-                admin.list_offsets(dict.fromkeys(asked, spec), request_timeout=TIMEOUT_S)
-                for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))  # type: ignore[no-untyped-call]
-            committed = {
-                tp.partition: tp.offset for tp in group[self._group].result(TIMEOUT_S).topic_partitions or []}
-            return {
-                tp.partition: Position(
-                    offset if (offset := committed.get(tp.partition, -1)) >= 0 else None,
-                    first[tp].result(TIMEOUT_S).offset, last[tp].result(TIMEOUT_S).offset)
-                for tp in asked
-            }
-        except (KafkaException, TimeoutError) as error:
-            raise Unavailable(f"The positions in {topic} cannot be read: {_words(error)}.") from error
+            yield reader
+        except KafkaException as error:
+            raise Unavailable(f"The broker at {self._bootstrap} does not answer: {_words(error)}.") from error
+        finally:
+            reader.close()
 
 
 def _words(error: KafkaException | TimeoutError) -> str:

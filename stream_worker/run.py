@@ -1,6 +1,7 @@
 """One worker process, from start to end."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -75,16 +76,16 @@ class Process:
         """Wait for a model and the topics, then work until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
-        health = await serve_health(self.settings.host, self.settings.worker_port + self.index, self.facts)
+        await serve_health(self.settings.host, self.settings.worker_port + self.index, self.facts)
         tasks = [asyncio.create_task(work, name=name) for name, work in
                  (("follower", self.follower.follow()), ("watch", self.watch()), ("work", self.work()))]
         for task in tasks:
             task.add_done_callback(_must_go_on)
         await self.stopping.wait()
         await self.end()
-        for task in tasks:
-            task.cancel()
-        await health.cleanup()
+        # Not through the interpreter's end, which waits for threads: a download or a stuck read may take minutes.
+        logging.shutdown()
+        os._exit(0)
 
     def topic(self) -> Topic:
         """The source topic as the stack made it. Raises Unavailable: it has not, yet."""
@@ -128,8 +129,6 @@ class Process:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.intake.commit(), LEAVE_S)
             await asyncio.wait_for(self.intake.stop(), LEAVE_S)
-        self.pipeline.stop()
-        self.sender.close()
         log.info("stopped")
 
     def convicted(self, key: bytes | None, value: bytes | None) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from threading import Event, Thread
+from threading import Thread
 from typing import Generic, TypeVar
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -32,12 +32,11 @@ class Sender(Generic[Token]):
         self._confirmed = confirmed
         self._delivered: deque[Token] = deque()
         self._woken = False
-        self._stopped = Event()
-        self._thread = Thread(target=self._poll, name="sender", daemon=True)
-        self._thread.start()
+        Thread(target=self._poll, name="sender", daemon=True).start()
 
     def send(self, outgoing: Outgoing, token: Token) -> None:
-        """Hand a record to the producer; it is safe when `confirmed` has been called with the token."""
+        """Hand a record to the producer; it is safe when `confirmed` has been called with the token. A record whose
+        token is None may be lost; any other that cannot be sent ends the process."""
         self._producer.produce(
             outgoing.topic, key=outgoing.key, value=outgoing.value, partition=outgoing.partition,
             headers=outgoing.headers, on_delivery=partial(self._on_delivery, token),
@@ -47,17 +46,14 @@ class Sender(Generic[Token]):
         """Wait until everything is delivered; the number of records that are not."""
         return self._producer.flush(timeout_s)
 
-    def close(self) -> None:
-        """End the thread that serves callbacks."""
-        self._stopped.set()
-        self._thread.join(timeout=5)
-
     def _poll(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             self._producer.poll(0.5)
 
     def _on_delivery(self, token: Token, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
+        if error is not None and token is None:  # an event: it is in the log, too
+            log.warning("an event could not be sent", extra={"error": error.str()})
+        elif error is not None:
             give_up("a record could not be sent", error=error.str(), topic=message.topic())
         self._delivered.append(token)
         if not self._woken:  # one wake-up for all that come in before the loop gets to it

@@ -24,7 +24,6 @@ class Window:
         self.position = start
         """Every record below this offset is answered: what may be committed."""
         self._next = start
-        self._gap: int | None = None
         self._started = False
         self._open: deque[int] = deque()
         self._answered: set[int] = set()
@@ -35,22 +34,21 @@ class Window:
     def receive(self, offset: int) -> Receipt:
         """Take in a record.
 
-        GAP: records that are due may have been skipped, and the caller fetches again from `position`. It can only
-        happen to the first records of an assignment, when a fetch of the one before comes in late. If the second fetch
-        begins at the same offset, there is nothing in the gap but transaction markers, and the record is NEW.
+        GAP: between what is due and this first record of the assignment there are offsets that never came, and the
+        record was not taken in. `skip_to` says that nothing is lost.
         """
         if offset < self._next:
             return Receipt.SEEN
         if not self._started and offset > self._next:
-            if self._gap is None:
-                self._gap = offset
-                return Receipt.GAP
-            if offset > self._gap:
-                return Receipt.SEEN
+            return Receipt.GAP
         self._started = True
         self._next = offset + 1
         self._open.append(offset)
         return Receipt.NEW
+
+    def skip_to(self, offset: int) -> None:
+        """There are no records between what is due and `offset`: only transaction markers."""
+        self._next = offset
 
     def answer(self, offset: int) -> None:
         """The record at `offset` has its answer, confirmed by the broker, or needs none."""

@@ -5,7 +5,8 @@ import typer
 
 def worker(
     index: int = typer.Option(0, "--index", min=0, max=63,
-                              help="Which of several processes this is; its health port is worker_port + index."),
+                              help="Which of several processes this is, each its own; the health port is "
+                                   "worker_port + index."),
 ) -> None:
     """Run one worker process until Ctrl-C or SIGTERM: rows in, predictions out.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import Producer, TopicPartition
 
 from cargostream.images import MARKER
 from cargostream.labels import CARGO_LABELS
@@ -231,8 +232,6 @@ def test_without_its_store_a_worker_waits_and_answers_nothing(rig: Rig) -> None:
 
 
 def test_records_that_were_removed_unread_are_an_alarm(rig: Rig) -> None:
-    from confluent_kafka import TopicPartition
-
     stream(rig, 0, 80)
     admin = rig.broker.admin()
     (future,) = admin.delete_records([TopicPartition(SOURCE_TOPIC, 3, 6)]).values()
@@ -243,6 +242,21 @@ def test_records_that_were_removed_unread_are_an_alarm(rig: Rig) -> None:
               for r in read_all(rig.broker.settings.bootstrap, EVENTS_TOPIC)]
     assert [(e.kind, e.severity) for e in events] == [("offsets_lost", "alarm")]
     assert "partition 3" in events[0].subject
+
+
+def test_transaction_markers_are_no_missing_records(rig: Rig) -> None:
+    rig.producer = Producer({"bootstrap.servers": rig.broker.settings.bootstrap, "transactional.id": "connect"})
+    rig.producer.init_transactions(30)
+    for first in (0, 40):
+        rig.producer.begin_transaction()
+        stream(rig, first, 40)
+        rig.producer.commit_transaction(30)
+        worker = rig.start()
+        rig.wait("answers", lambda first=first: len(rig.predictions()) == first + 40)
+        worker.terminate()
+        assert worker.wait(timeout=40) == 0
+    assert sorted(a.source_id for a in rig.predictions()) == list(range(80))
+    assert "giving up" not in rig.log()
 
 
 def test_a_topic_that_was_made_anew_is_not_worked_on(rig: Rig) -> None:

@@ -13,13 +13,15 @@ from typing import Any
 import httpx
 import msgspec
 import numpy as np
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 from PIL import Image
 
+from cargostream.errors import Unavailable
 from cargostream.images import make_store
 from cargostream.records import DEAD_LETTER_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Prediction
 from stream_worker.cache import Cache, Pointer
 from stream_worker.memory import class_colour
+from stream_worker.positions import Broker as BrokerView
 from tests.support.artifacts import write_artifact
 from tests.support.kafka import Broker, read_all
 from tests.support.postgres import free_port
@@ -121,22 +123,15 @@ class Rig:
 
     def committed(self) -> dict[int, int]:
         """The group's committed offsets by partition."""
-        asked = ConsumerGroupTopicPartitions(
-            WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, number) for number in range(PARTITIONS)])
-        deadline = time.monotonic() + 30
-        while True:
-            admin = self.broker.admin()
-            try:
-                found = admin.list_consumer_group_offsets([asked])[WORKER_GROUP].result(3)
-                return {tp.partition: tp.offset for tp in found.topic_partitions or [] if tp.offset >= 0}
-            except (KafkaException, TimeoutError):  # a group that is only just there
-                assert time.monotonic() < deadline, "the group's offsets could not be read within 30 s"
+        positions = BrokerView(self.broker.settings.bootstrap, WORKER_GROUP).positions(
+            SOURCE_TOPIC, set(range(PARTITIONS)))
+        return {partition: p.committed for partition, p in positions.items() if p.committed is not None}
 
 
 def _holds(condition: Callable[[], object]) -> bool:
     try:
         return bool(condition())
-    except KafkaException:  # a topic that is only just there
+    except (KafkaException, Unavailable):  # a topic or a group that is only just there
         return False
 
 
