@@ -6,6 +6,8 @@ folder (what the runner remembers: ports that it had to move), then the defaults
 """
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -31,7 +33,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CARGOSTREAM_", frozen=True, extra="forbid", populate_by_name=True)
 
     home: Path = Field(default_factory=default_home, description="Folder of all state: data, logs, secrets, downloads")
-    cache: Path | None = Field(None, description="Folder of downloads (Java, Postgres, jars); default: cache in home")
+    cache: Path | None = Field(None, description="Folder of downloaded jars; default: cache in home")
     images: Path | None = Field(None, description="Image store, a folder; default: images in home")
 
     maven_mirror: str = Field("", description="Maven repository to fetch jars from; default: Maven Central")
@@ -69,7 +71,7 @@ class Settings(BaseSettings):
     image_timeout_s: float = Field(20.0, gt=0, description="How long reading and predicting one image may take")
     alias_poll_s: float = Field(1.0, gt=0, description="How often the worker asks MLflow who is champion")
     history_days: int = Field(30, ge=1, description="Days that predictions stay in the history")
-    log_json: bool = Field(False, description="Logs as JSON lines")
+    log_json: bool = Field(False, description="Worker's logs as JSON lines")
 
     @property
     def bootstrap(self) -> str:
@@ -99,12 +101,23 @@ class Settings(BaseSettings):
         return self.cache or self.home / "cache"
 
 
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A setting that is spelt wrong would otherwise be as good as none."""
+    known = {f"CARGOSTREAM_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.startswith("CARGOSTREAM_") and name not in known:
+            near = get_close_matches(name, known, 1)
+            raise UsageError(f"{name} is not a setting{f'; did you mean {near[0]}?' if near else '.'} The README has "
+                             "the list.")
+
+
 def load_settings(home: Path | None = None) -> Settings:
     """The settings as they stand now.
 
     Raises:
         UsageError: a variable has a value that it cannot have; the message names it.
     """
+    _refuse_unknown(os.environ)
     home = home or default_home()
     secrets = home / "secrets"
     try:

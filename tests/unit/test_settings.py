@@ -48,6 +48,12 @@ def test_nonsense_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_settings(tmp_path)
 
 
+def test_a_misspelt_setting_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARGOSTREAM_WORKER_PROCESES", "2")
+    with pytest.raises(UsageError, match="WORKER_PROCESES is not a setting; did you mean CARGOSTREAM_WORKER_PROCESSES"):
+        load_settings(tmp_path)
+
+
 def test_mlflow_is_found_by_its_own_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
     assert load_settings(tmp_path).tracking_uri == "http://elsewhere:5000"

@@ -1,0 +1,58 @@
+"""The README's commands do what it says: those of the stack are run here in its order, the others elsewhere."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.stack import fresh_stack
+from cargostream.settings import CLONE
+from tests.conftest import CACHE
+
+RUN_ELSEWHERE = {
+    "make demo": "tests/acceptance/test_demo.py, which also presses Ctrl-C",
+    "make demo ROWS=300": ".ci/run, with fewer rows",
+    "make setup": "every target of .ci/run needs it",
+    "make test": ".ci/run", "make lint": ".ci/run", "make types": ".ci/run",
+    "make bench": ".ci/run, with less of everything",
+}
+"""The README's commands that this test does not run, and what does."""
+
+
+def commands() -> list[str]:
+    """Every line of the README's shell blocks, without its comment."""
+    readme = (CLONE / "README.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL) for line in block.splitlines()]
+    return [shlex.join(shlex.split(line, comments=True)) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def variables() -> Iterator[dict[str, str]]:
+    with fresh_stack(CACHE) as stack:
+        yield {**os.environ, "CARGOSTREAM_HOME": str(stack.home)}
+
+
+def test_every_command_is_run_somewhere() -> None:
+    ours = [line for line in commands() if line.startswith(".venv/bin/cargostream ")]
+    assert set(commands()) - set(ours) == set(RUN_ELSEWHERE)
+    script = (CLONE / ".ci/run").read_text(encoding="utf-8")
+    for target in ("make lint", "make types", "make test", "make demo ROWS=", "make bench"):
+        assert f"\n{target}" in script
+
+
+def test_the_stack_s_commands_in_their_order(variables: dict[str, str]) -> None:
+    starter = str(CLONE / "model_registry" / "starter")
+    for line in commands():
+        words = shlex.split(line)
+        if words[0] != ".venv/bin/cargostream":
+            continue
+        arguments = [starter if word == "FOLDER" else word for word in words[1:]]
+        done = subprocess.run([sys.executable, "-m", "cargostream", *arguments], env=variables, cwd=Path("/"),
+                              capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, f"{line}\n{done.stderr}"
