@@ -1,7 +1,10 @@
 """A real broker for tests: own folder, free ports, gone afterwards."""
 
 import json
+import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +14,17 @@ from pathlib import Path
 from confluent_kafka import Consumer, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+import compose.kafka
 from cargostream.records import DEAD_LETTER_TOPIC, EVENTS_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC
 from cargostream.settings import Settings
 from compose.kafka import broker
 from compose.parts import Service
 
 TOPICS = (SOURCE_TOPIC, PREDICTIONS_TOPIC, EVENTS_TOPIC, DEAD_LETTER_TOPIC)
+
+LAUNCH = Path(compose.kafka.__file__).with_name("launch.py")
+MORTAL = (sys.executable, "-I", "-S", str(LAUNCH), str(int(signal.SIGKILL)), "-", str(os.getpid()), "--")
+"""Put before a command, it dies with the tests, however they end."""
 
 
 @dataclass
@@ -31,7 +39,7 @@ class Broker:
         """Start (again), and wait until it answers."""
         self.service.prepare()
         log = (self.settings.home / "broker.log").open("ab")
-        self.process = subprocess.Popen(self.service.argv, stdout=log, stderr=log, cwd=self.settings.home)
+        self.process = subprocess.Popen([*MORTAL, *self.service.argv], stdout=log, stderr=log, cwd=self.settings.home)
         log.close()
         deadline = time.monotonic() + 60
         while not self._answers():

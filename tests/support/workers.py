@@ -23,7 +23,7 @@ from stream_worker.cache import Cache, Pointer
 from stream_worker.memory import class_colour
 from stream_worker.positions import Broker as BrokerView
 from tests.support.artifacts import write_artifact
-from tests.support.kafka import Broker, read_all
+from tests.support.kafka import MORTAL, Broker, read_all
 from tests.support.postgres import free_port
 
 
@@ -57,7 +57,7 @@ class Rig:
             **self.variables,
         }
         log = (self.home / f"worker-{index}.log").open("ab")
-        worker = subprocess.Popen([sys.executable, "-m", "cargostream", "worker", "--index", str(index)],
+        worker = subprocess.Popen([*MORTAL, sys.executable, "-m", "cargostream", "worker", "--index", str(index)],
                                   env=variables, stdout=log, stderr=log)
         log.close()
         self.workers.append(worker)
