@@ -8,8 +8,7 @@ from os import environ
 
 import httpx
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.stack import Stack
 from cargostream.records import PARTITIONS, SOURCE_TOPIC, WORKER_GROUP
@@ -43,10 +42,12 @@ def partitions(pipeline: Pipeline, index: int) -> int:
 
 
 def committed(pipeline: Pipeline) -> dict[int, int]:
-    admin = AdminClient({"bootstrap.servers": pipeline.settings.bootstrap})
-    asked = ConsumerGroupTopicPartitions(WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, n) for n in range(PARTITIONS)])
-    found = admin.list_consumer_group_offsets([asked])[WORKER_GROUP].result(30).topic_partitions
-    return {tp.partition: tp.offset for tp in found or []}
+    consumer = Consumer({"bootstrap.servers": pipeline.settings.bootstrap, "group.id": WORKER_GROUP})
+    try:
+        asked = [TopicPartition(SOURCE_TOPIC, number) for number in range(PARTITIONS)]
+        return {tp.partition: tp.offset for tp in consumer.committed(asked, timeout=30)}
+    finally:
+        consumer.close()
 
 
 def test_late_answers_of_a_worker_that_slept_lose(stack: Stack, sleeper: subprocess.Popen[bytes]) -> None:
