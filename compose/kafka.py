@@ -11,6 +11,7 @@ from cargostream.settings import Settings
 from compose.parts import Service
 from compose.probes import http_ok, listens
 from compose.render import render
+from compose.secrets import write_for_connect
 
 CLUSTER = "Y2FyZ29zdHJlYW0tb25lLQ"
 OVERRIDES = ("producer.override.linger.ms", "consumer.override.max.poll.records", "consumer.override.auto.offset.reset")
@@ -57,6 +58,7 @@ def _format(settings: Settings, data: Path, config: Path) -> None:
 
 
 def connect(settings: Settings) -> Service:
+    write_for_connect(settings)
     config = render("connect.properties", settings.home / "run", {
         "host": settings.host, "bootstrap": settings.bootstrap, "connect_port": settings.connect_port,
         "plugins": settings.download_cache / "jars" / "plugins", "secrets": settings.home / "secrets",

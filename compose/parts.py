@@ -1,6 +1,6 @@
 """What the supervisor runs, as data: services (processes), steps (work done once) and tasks done again and again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -11,8 +11,9 @@ class Service:
     """A process that runs until it is stopped.
 
     `prepare` runs in a thread before each start; `ready` is asked in a thread until it answers True, and raises or
-    answers False until then. `deadline` (seconds) is for one start, from `prepare` to ready. An `eager` service starts
-    beside what it needs, because it waits for it by itself; it is still stopped before it.
+    answers False until then; a CargostreamError says what waiting will not change, and is shown at once. `deadline`
+    (seconds) is for one start, from `prepare` to ready. An `eager` service starts beside what it needs, because it
+    waits for it by itself; it is still stopped before it.
     """
 
     name: str
@@ -32,7 +33,8 @@ class Service:
 
 @dataclass(frozen=True)
 class Step:
-    """Idempotent work, run in a thread, tried again with backoff until it succeeds or `deadline` seconds have passed.
+    """Idempotent work, run in a thread, tried again until it succeeds; after `deadline` seconds it counts as failed and
+    is tried less often.
     """
 
     name: str
@@ -52,3 +54,12 @@ class Repeated:
 
 
 Part = Service | Step | Repeated
+
+
+def longest_stop(parts: Sequence[Part]) -> float:
+    """Seconds until all have stopped if each takes its whole deadline: what needs a part is stopped before it."""
+    def over(part: Part) -> float:
+        own = part.stop_deadline if isinstance(part, Service) else 0.0
+        return own + max((over(other) for other in parts if part.name in other.needs), default=0.0)
+
+    return max(map(over, parts), default=0.0)

@@ -112,8 +112,17 @@ def server(settings: Settings, name: str, port: int) -> Service:
     def ready() -> bool:
         if not listens(settings.host, port):
             return False
-        psycopg2.connect(host=settings.host, port=port, user="postgres", dbname="postgres", connect_timeout=2,
-                         password=settings.admin_password.get_secret_value()).close()
+        try:
+            psycopg2.connect(host=settings.host, port=port, user="postgres", dbname="postgres", connect_timeout=2,
+                             password=settings.admin_password.get_secret_value()).close()
+        except psycopg2.OperationalError as error:
+            if "password authentication failed" in str(error):  # libpq gives no code for it
+                raise CargostreamError(
+                    f"The server {name} was made with another superuser's password than the present one: put the old "
+                    f"one back into CARGOSTREAM_ADMIN_PASSWORD or "
+                    f"{settings.home / 'secrets' / 'cargostream_admin_password'}, or `cargostream reset` to start anew."
+                ) from None
+            return False
         return True
 
     return Service(name, (str(place.bin / "postgres"), "-D", str(folder)), ready, prepare=prepare, uid=place.uid,

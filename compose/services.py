@@ -57,9 +57,13 @@ def mlflow(settings: Settings) -> Service:
 
 
 def worker(settings: Settings, index: int) -> Service:
-    """One worker process; it is ready when it has partitions to read and a model to serve."""
+    """One worker process; it is ready when it has partitions to read and a model to serve.
+
+    It takes up to 30 s to answer what is in flight and to leave its group, before which it must not be killed.
+    """
     def ready() -> bool:
         return http_ok(settings.host, settings.worker_port + index, "/readyz")
 
     return Service(f"worker-{index}", (sys.executable, "-m", "cargostream", "worker", "--index", str(index)), ready,
-                   env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=300)
+                   env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=300,
+                   stop_deadline=32)

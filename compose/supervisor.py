@@ -7,27 +7,34 @@ Every part has a task of its own that waits for what the part needs, starts it a
 import asyncio
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from cargostream.errors import CargostreamError
-from compose.parts import Part, Repeated, Service, Step
+from compose.parts import Part, Repeated, Service, Step, longest_stop
 
 FIRST_STARTS = 4
-"""A service that dies before it was ever ready is started so often before it counts as failed; later, for ever."""
+"""A service that dies before it was ever ready is started so often before it counts as failed. What has failed is
+tried again all the same, with the longest pause: its cause may go away."""
 LONGEST_PAUSE = 30.0
+REFUSED_PAUSE = 2.0
 STEADY = 60.0
 """After so many seconds of running, the next death is counted as the first again."""
 LOG_LIMIT = 20_000_000
-ALL_STOPPED = 40.0
+LOOK_EVERY = 30.0
+
+log = logging.getLogger(__name__)
+"""Goes to `logs/supervisor.log`, and never raises, also when the disk is full."""
 
 
 @dataclass
@@ -57,22 +64,36 @@ class Supervisor:
         self.started = time.monotonic()
         self.started_at = datetime.now(UTC).isoformat()
         self.times: dict[str, float] = {}
+        self.stop_s = longest_stop(parts) + 3
+        self.written = True
+        self.broken = False
         self.signals = 0
 
     async def run(self) -> NoReturn:
-        """Run until SIGTERM or SIGINT, stop all parts, exit; a second signal kills them at once."""
+        """Run until SIGTERM or SIGINT, stop all parts, exit; a second signal kills them at once.
+
+        A fault of its own stops everything too, with exit status 1: a part that nobody keeps must not look kept.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         self._write()
         tasks = [asyncio.create_task(self._keep(part)) for part in self.parts.values()]
-        tasks.append(asyncio.create_task(self._rotate_logs()))
+        tasks.append(asyncio.create_task(self._look_after_files()))
+        for task in tasks:
+            task.add_done_callback(self._ended)
         await self.stopping.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._stop_all()
-        os._exit(0)  # a step that hangs in its thread must not keep the process
+        os._exit(1 if self.broken else 0)  # a step that hangs in its thread must not keep the process
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("The supervisor stops everything after a fault of its own.", exc_info=error)
+            self.broken = True
+            self.stopping.set()
 
     def _signalled(self) -> None:
         self.signals += 1
@@ -100,11 +121,10 @@ class Supervisor:
             error = await self._run_once(part, began)
             ran = time.monotonic() - began
             deaths = 1 if status.seconds is not None and ran > STEADY else deaths + 1
-            if status.seconds is None and (deaths >= FIRST_STARTS or ran > part.deadline):
-                self._set(part.name, state="failed", pid=None, error=error)
-                return
-            self._set(part.name, state="backoff", pid=None, error=error, restarts=status.restarts + 1)
-            await asyncio.sleep(min(LONGEST_PAUSE, 0.25 * 2 ** min(deaths, 10)))
+            failed = status.seconds is None and (deaths >= FIRST_STARTS or ran > part.deadline)
+            self._set(part.name, state="failed" if failed else "backoff", pid=None, error=error)
+            await asyncio.sleep(LONGEST_PAUSE if failed else min(LONGEST_PAUSE, 0.25 * 2 ** min(deaths, 10)))
+            status.restarts += 1
 
     async def _run_once(self, part: Service, began: float) -> str:
         """Start a service and stay until its process has ended; returns why, in words."""
@@ -112,26 +132,30 @@ class Supervisor:
         try:
             await asyncio.to_thread(part.prepare)
             child = await self._spawn(part)
-        except (CargostreamError, OSError) as error:
-            return str(error)
+        except Exception as error:  # whatever it is, it is this start that failed
+            return _words(error)
         self.children[part.name] = child
         self._set(part.name, pid=child.pid)
         ended = asyncio.create_task(child.wait())
+        refusal = ""
         try:
             while time.monotonic() - began < part.deadline and not ended.done():
-                if await asyncio.to_thread(_answers, part):
+                ready, refusal = await asyncio.to_thread(_answers, part)
+                if refusal:
+                    self._set(part.name, state="failed", error=refusal)
+                if ready:
                     first = self.status[part.name].seconds
                     seconds = round(time.monotonic() - began, 2) if first is None else first
                     self.ready[part.name].set()
                     self._set(part.name, state="ready", seconds=seconds, error=None)
                     await ended
                     return f"{part.name} ended with {_exit_words(child.returncode)}."
-                await asyncio.wait([ended], timeout=0.1)
+                await asyncio.wait([ended], timeout=REFUSED_PAUSE if refusal else 0.1)
             if ended.done():
                 return f"{part.name} ended with {_exit_words(child.returncode)} before it was ready."
             child.kill()
             await ended
-            return f"{part.name} was not ready within {part.deadline:.0f} s."
+            return refusal or f"{part.name} was not ready within {part.deadline:.0f} s."
         finally:
             ended.cancel()
 
@@ -157,10 +181,8 @@ class Supervisor:
                 self._log(part.name, error)
                 late = time.monotonic() - began > part.deadline
                 self._set(part.name, state="failed" if late else "backoff", error=_words(error),
-                          restarts=self.status[part.name].restarts + (not late))
-                if late:
-                    return
-                await asyncio.sleep(pause)
+                          restarts=self.status[part.name].restarts + 1)
+                await asyncio.sleep(LONGEST_PAUSE if late else pause)
                 pause = min(5.0, pause * 2)
             else:
                 self.ready[part.name].set()
@@ -199,26 +221,35 @@ class Supervisor:
                 self._set(part.name, state="stopped", pid=None)
             over[part.name].set()
 
-        await asyncio.wait([asyncio.create_task(stop(part)) for part in self.parts.values()], timeout=ALL_STOPPED)
+        await asyncio.wait([asyncio.create_task(stop(part)) for part in self.parts.values()], timeout=self.stop_s)
         for child in self.children.values():
             if child.returncode is None:
                 child.kill()
                 await child.wait()
 
-    async def _rotate_logs(self) -> None:
-        """Services hold their log open for appending, so a full one is copied and cut, not renamed."""
+    async def _look_after_files(self) -> None:
+        """Cut logs that are full, and write the status that could not be written when it changed."""
         while True:
             for file in (self.home / "logs").glob("*.log"):
-                if file.stat().st_size > LOG_LIMIT:
-                    shutil.copyfile(file, file.with_suffix(".log.1"))
-                    os.truncate(file, 0)
-            await asyncio.sleep(30)
+                try:
+                    self._cut(file)
+                except OSError as error:
+                    log.warning("%s could not be cut: %s", file, error)
+            if not self.written:
+                self._write()
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _cut(self, file: Path) -> None:
+        """Services hold their log open for appending, so a full one is copied and cut, not renamed."""
+        if file.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(file, file.with_suffix(".log.1"))
+            os.truncate(file, 0)
 
     def log_file(self, name: str) -> Path:
         return self.home / "logs" / f"{name}.log"
 
     def _log(self, name: str, error: Exception) -> None:
-        with self.log_file(name).open("a") as file:
+        with suppress(OSError), self.log_file(name).open("a") as file:
             file.write(f"{datetime.now(UTC).isoformat()} {_words(error)}\n")
 
     def _set(self, name: str, **changes: object) -> None:
@@ -227,6 +258,7 @@ class Supervisor:
         self._write()
 
     def _write(self) -> None:
+        """Write what is known; where that cannot be done, parts are kept running all the same."""
         ready = {name for name, event in self.ready.items() if event.is_set()}
         now = round(time.monotonic() - self.started, 2)
         if self.flowing and self.flowing <= ready:
@@ -234,22 +266,33 @@ class Supervisor:
         if ready == set(self.status):
             self.times.setdefault("ready_s", now)
         text = json.dumps({"pid": os.getpid(), "started_at": self.started_at, "flowing_s": None, "ready_s": None,
-                           **self.times, "parts": {name: asdict(status) for name, status in self.status.items()}})
+                           "stop_s": self.stop_s, **self.times,
+                           "parts": {name: asdict(status) for name, status in self.status.items()}})
         file = self.home / "run" / "status.json"
         temporary = file.with_suffix(".new")
-        temporary.write_text(text)
-        temporary.rename(file)
+        try:
+            temporary.write_text(text)
+            temporary.rename(file)
+        except OSError as error:
+            if self.written:  # once, not at every change
+                log.error("%s could not be written: %s", file, error)
+            self.written = False
+        else:
+            self.written = True
 
 
-def _answers(part: Service) -> bool:
+def _answers(part: Service) -> tuple[bool, str]:
+    """Whether it is ready, and if not, what waiting will not change."""
     try:
-        return part.ready()
+        return part.ready(), ""
+    except CargostreamError as error:
+        return False, str(error)
     except Exception:  # whatever a probe meets while a service comes up, the answer is: not yet
-        return False
+        return False, ""
 
 
 def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, CargostreamError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, CargostreamError | OSError) else f"{type(error).__name__}: {error}"
 
 
 def _exit_words(code: int | None) -> str:

@@ -22,7 +22,8 @@ from compose.supervisor import take_pid_file
 LAUNCH = str(Path(compose.__file__).with_name("launch.py"))
 
 PRELUDE = """
-import asyncio, os, pathlib, signal, sys, time
+import asyncio, os, pathlib, signal, subprocess, sys, time
+from compose import supervisor
 from compose.parts import Repeated, Service, Step
 from compose.supervisor import Supervisor, take_pid_file
 
@@ -58,8 +59,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         (tmp_path / folder).mkdir()
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(parts: str, flowing: str = "()") -> subprocess.Popen[bytes]:
-        code = PRELUDE + (f"\nparts = {parts}\ntake_pid_file(home)\n"
+    def start(parts: str, flowing: str = "()", before: str = "") -> subprocess.Popen[bytes]:
+        code = PRELUDE + (f"\n{before}\nparts = {parts}\ntake_pid_file(home)\n"
                           f"asyncio.run(Supervisor(home, parts, {flowing}).run())\n")
         started.append(subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]))
         return started[-1]
@@ -139,6 +140,58 @@ def test_a_service_that_never_becomes_ready_is_killed_at_its_deadline(start: Sta
     until(lambda: state(tmp_path, "a") == "failed", "a has failed")
     part = status(tmp_path)["parts"]["a"]
     assert (part["error"], part["pid"], part["restarts"]) == ("a was not ready within 1 s.", None, 0)
+
+
+def test_what_has_failed_is_tried_again_all_the_same(start: Start, tmp_path: Path) -> None:
+    start('[service("a", argv=("sh", "-c", "[ -e go ] && touch a && exec sleep 60"), cwd=home),'
+          ' Step("step", lambda: (home / "go").stat(), deadline=0)]', before="supervisor.LONGEST_PAUSE = 0.3")
+    until(lambda: state(tmp_path, "a") == state(tmp_path, "step") == "failed", "both have failed")
+    (tmp_path / "go").touch()
+    until(lambda: status(tmp_path)["ready_s"], "both are ready")
+    assert status(tmp_path)["parts"]["a"]["restarts"] >= 4
+    assert status(tmp_path)["parts"]["step"]["error"] is None
+
+
+def test_a_start_that_fails_in_an_unforeseen_way_is_a_failed_start(start: Start, tmp_path: Path) -> None:
+    start('[Service("a", ("true",), lambda: True,'
+          ' prepare=lambda: subprocess.run(["sleep", "9"], timeout=0.01, check=True))]',
+          before="supervisor.LONGEST_PAUSE = 0.01")
+    until(lambda: state(tmp_path, "a") == "failed", "a has failed")
+    assert "timed out after" in status(tmp_path)["parts"]["a"]["error"]
+
+
+def test_what_a_probe_refuses_is_told_at_once(start: Start, tmp_path: Path) -> None:
+    start('[Service("a", ("sleep", "60"), refuse)]', before="from cargostream.errors import CargostreamError\n"
+          "def refuse(): raise CargostreamError('another password')")
+    part = until(lambda: state(tmp_path, "a") == "failed" and status(tmp_path)["parts"]["a"], "a has failed", 5)
+    assert part["error"] == "another password"
+    assert psutil.pid_exists(part["pid"])
+
+
+def test_a_status_that_cannot_be_written_ends_nothing(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "run" / "status.json").mkdir()
+    process = start('[service("a")]', before="supervisor.LOOK_EVERY = 0.1")
+    first = until(lambda: (tmp_path / "a").exists() and psutil.Process(process.pid).children(), "a runs")
+    first[0].kill()
+    until(lambda: events(tmp_path) == ["started a", "started a"], "a was started again")
+    (tmp_path / "run" / "status.json").rmdir()
+    until(lambda: state(tmp_path, "a") == "ready", "the status is written at the next chance")
+
+
+def test_a_log_that_cannot_be_cut_leaves_the_others(start: Start, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    (logs / "one.log.1").mkdir()
+    (logs / "one.log").write_text("x" * 20)
+    start('[service("a")]', before="supervisor.LOG_LIMIT, supervisor.LOOK_EVERY = 10, 0.1")
+    until(lambda: state(tmp_path, "a") == "ready", "a is ready")
+    (logs / "two.log").write_text("y" * 20)
+    until(lambda: (logs / "two.log.1").exists() and (logs / "two.log").stat().st_size == 0, "the other one is cut")
+
+
+def test_a_fault_of_the_supervisors_own_ends_it_loudly(start: Start, tmp_path: Path) -> None:
+    process = start('[service("a"), service("b", ["nobody"])]')
+    assert process.wait(20) == 1
+    assert state(tmp_path, "a") == "stopped"
 
 
 def test_a_step_is_tried_again_until_it_succeeds(start: Start, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from cargostream.errors import CargostreamError
 from cargostream.settings import load_settings
 from compose import doctor, state
+from compose.kafka import connect
+from compose.parts import Service, Step, longest_stop
 from compose.render import render, template
 from compose.secrets import ROLES, ensure_secrets
 from compose.services import services
@@ -27,8 +29,18 @@ def test_passwords_are_made_once_and_private(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
-    assert f"capture.password={settings.capture_password.get_secret_value()}\n" in (
-        folder / "connect.properties").read_text()
+
+
+def test_connectors_get_the_password_that_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_secrets(tmp_path)
+    monkeypatch.setenv("CARGOSTREAM_SINK_PASSWORD", " a\\b=é")
+    settings = load_settings(tmp_path)
+    connect(settings)
+    file = tmp_path / "secrets" / "connect.properties"
+    assert file.read_text().splitlines() == [
+        f"capture.password={settings.capture_password.get_secret_value()}",
+        r"sink.password=\u0020a\u005cb\u003d\u00e9"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_template_is_filled_or_refused(tmp_path: Path) -> None:
@@ -104,3 +116,18 @@ def test_what_root_keeps_elsewhere_goes_too(tmp_path: Path) -> None:
     assert ensure_place(tmp_path) == place
     state.remove(tmp_path)
     assert not place.data.exists()
+
+
+def test_the_whole_chain_fits_into_the_stop(tmp_path: Path) -> None:
+    def service(name: str, stop: float, *needs: str) -> Service:
+        return Service(name, (), lambda: True, needs, stop_deadline=stop)
+
+    chain = [service("kafka", 20), service("connect", 15, "kafka"), Step("topics", lambda: None, ("kafka",)),
+             service("worker", 32, "topics")]
+    assert longest_stop(chain) == 52
+    assert longest_stop([]) == 0
+    try:
+        deadlines = {one.name: one.stop_deadline for one in services(load_settings(tmp_path))}
+    finally:
+        state.remove(tmp_path)
+    assert deadlines["worker-0"] >= 30
