@@ -28,6 +28,6 @@ async def serve_health(host: str, port: int, facts: Facts) -> web.AppRunner:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise UsageError(f"The worker's port {port} on {host} cannot be used ({error.strerror or error}): stop what "
-                         "holds it, or set CARGOSTREAM_WORKER_PORT to another.") from error
+        raise UsageError(f"The worker cannot tell its health on port {port} of {host} ({error.strerror or error}): "
+                         "stop what holds it, or name a free one in CARGOSTREAM_WORKER_PORT.") from error
     return runner

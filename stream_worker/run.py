@@ -18,6 +18,7 @@ from cargostream.settings import Settings
 from stream_worker import logs
 from stream_worker.app import Intake
 from stream_worker.cache import Cache
+from stream_worker.claim import claim
 from stream_worker.follower import Follower
 from stream_worker.health import serve_health
 from stream_worker.journal import Journal
@@ -41,9 +42,10 @@ def run(settings: Settings, index: int) -> None:
     """Run worker process `index` until SIGTERM or SIGINT, or until a fault ends it.
 
     Raises:
-        UsageError: its port is taken.
+        UsageError: another process has this index, or its port is taken.
     """
     logs.set_up(settings.log_json)
+    claim(settings.home / "run", index)
     sys.setswitchinterval(SWITCH_S)
     asyncio.run(_run(settings, index))
 
@@ -61,7 +63,7 @@ class Process:
         self.cache = Cache(settings.home / "models")
         self.follower = Follower(self.cache, settings.tracking_uri, settings.model_name,
                                  settings.alias_poll_s, self.report)
-        threads = settings.worker_threads or len(os.sched_getaffinity(0))
+        threads = settings.effective_threads
         limits = Limits(settings.window, threads, settings.image_patience_s, settings.image_max_pixels,
                         settings.image_timeout_s)
         self.pipeline = Pipeline(limits, FolderStore(settings.image_store, settings.image_max_bytes),

@@ -5,13 +5,14 @@ import typer
 
 def worker(
     index: int = typer.Option(0, "--index", min=0, max=63,
-                              help="Which of several processes this is, each its own; the health port is "
-                                   "worker_port + index."),
+                              help="Which process of the group this is, on whatever machine: no two may have the "
+                                   "same. The stack's are 0 and on. The health port is worker_port + index."),
 ) -> None:
     """Run one worker process until Ctrl-C or SIGTERM: rows in, predictions out.
 
-    The stack starts workers by itself; this is for one more, elsewhere, or without the stack. It waits for the topics
-    and for a model that has the alias champion, and tells how it is on http://127.0.0.1:18000/readyz.
+    The stack starts workers by itself (`worker_processes` says how many); this is for one more, with an --index of its
+    own, or for one without the stack. It waits for the topics and for a model that has the alias champion, and tells
+    how it is on http://127.0.0.1:18000/readyz.
     """
     from cargostream.settings import load_settings
     from stream_worker.run import run
