@@ -22,6 +22,14 @@ SINK_CONNECTOR = "postgres-sink-connector"
 INGEST_CONNECTOR = "ingest-sink-connector"
 
 WORKER_GROUP = "cargostream-worker"
+
+READER_GROUPS = {
+    f"connect-{INGEST_CONNECTOR}": (INGEST_TOPIC,),
+    WORKER_GROUP: (SOURCE_TOPIC,),
+    f"connect-{SINK_CONNECTOR}": (SOURCE_TOPIC, PREDICTIONS_TOPIC, EVENTS_TOPIC),
+}
+"""Consumer groups and the topics that they read. Connect names the group of a sink after its connector."""
+
 MODEL_NAME = "cargo-ground"
 CHAMPION = "champion"
 

@@ -9,8 +9,9 @@ from sqlalchemy.exc import DBAPIError
 
 from cargostream.database import engine
 from cargostream.errors import Unavailable
+from cargostream.records import READER_GROUPS
 from cargostream.settings import Settings
-from operations.lags import READERS, TIMEOUT_S, connect
+from operations.lags import TIMEOUT_S, connect
 from operations.rows import query
 
 STABLE = "STABLE"
@@ -37,7 +38,7 @@ def _missing(source: Engine, admin: AdminClient) -> str | None:
     try:
         if not any(slot["active"] for slot in query(source, "slot")):
             return "nobody reads the source's replication slot"
-        for group, future in admin.describe_consumer_groups(list(READERS), request_timeout=TIMEOUT_S).items():
+        for group, future in admin.describe_consumer_groups(list(READER_GROUPS), request_timeout=TIMEOUT_S).items():
             if future.result(TIMEOUT_S).state.name != STABLE:
                 return f"the group {group} has not handed out its partitions"
     except (DBAPIError, KafkaException, TimeoutError) as error:

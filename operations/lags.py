@@ -9,23 +9,7 @@ import msgspec
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from cargostream.records import (
-    DEAD_LETTER_TOPIC,
-    EVENTS_TOPIC,
-    INGEST_CONNECTOR,
-    INGEST_TOPIC,
-    PREDICTIONS_TOPIC,
-    SINK_CONNECTOR,
-    SOURCE_TOPIC,
-    WORKER_GROUP,
-)
-
-READERS = {
-    f"connect-{INGEST_CONNECTOR}": (INGEST_TOPIC,),
-    WORKER_GROUP: (SOURCE_TOPIC,),
-    f"connect-{SINK_CONNECTOR}": (SOURCE_TOPIC, PREDICTIONS_TOPIC, EVENTS_TOPIC),
-}
-"""Consumer groups and the topics that they read. Connect names the group of a sink after its connector."""
+from cargostream.records import DEAD_LETTER_TOPIC, READER_GROUPS
 
 TIMEOUT_S = 4.0
 
@@ -62,15 +46,15 @@ def read_topics(bootstrap: str) -> Topics:
     """
     admin = connect(bootstrap)
     known = admin.list_topics(timeout=TIMEOUT_S).topics
-    wanted = {topic for topics in READERS.values() for topic in topics} | {DEAD_LETTER_TOPIC}
+    wanted = {topic for topics in READER_GROUPS.values() for topic in topics} | {DEAD_LETTER_TOPIC}
     partitions = [(topic, number) for topic in wanted & known.keys() for number in known[topic].partitions]
     first = _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     end = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    acknowledged = {group: _acknowledged(admin, group) for group in READERS}
+    acknowledged = {group: _acknowledged(admin, group) for group in READER_GROUPS}
     lags = [
         Lag(group, topic, sum(end[at] - max(first[at], acknowledged[group].get(at, -1)) for at in partitions
                               if at[0] == topic))
-        for group, topics in READERS.items() for topic in topics if topic in known
+        for group, topics in READER_GROUPS.items() for topic in topics if topic in known
     ]
     return Topics(lags, sum(end[at] - first[at] for at in partitions if at[0] == DEAD_LETTER_TOPIC))
 

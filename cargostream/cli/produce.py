@@ -1,6 +1,5 @@
 """`cargostream produce`: rows into the pipeline."""
 
-import os
 import secrets
 import signal
 import threading
@@ -45,7 +44,6 @@ def produce(
     run: Annotated[str | None, typer.Option(help="Name of the run; its rows have the keys NAME:0, NAME:1, … "
                                                  "A run that is repeated adds only what is not there yet.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
-    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Put rows into the pipeline, at a rate, in a mix of good and bad ones.
 
@@ -76,8 +74,6 @@ def produce(
 
     stop = threading.Event()
     interrupted = _stop_on_signals(stop)
-    if parent is not None:
-        threading.Thread(target=_stop_with, args=(parent, stop), daemon=True).start()
     writer = _writer(settings, to, patience, late_labels, stop)
     try:
         with err.status(f"run {run}") as line:
@@ -125,13 +121,6 @@ def _stop_on_signals(stop: threading.Event) -> list[int]:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     return interrupted
-
-
-def _stop_with(parent: int, stop: threading.Event) -> None:
-    """Set `stop` when the process that started this one is gone, however it went."""
-    while not stop.wait(0.5):
-        if os.getppid() != parent:
-            stop.set()
 
 
 def _progress(rows: int | None, update: Callable[[str], None]) -> Callable[[int, float], None]:
