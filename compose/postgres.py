@@ -16,6 +16,7 @@ from pathlib import Path
 from signal import SIGINT
 
 import psycopg2
+from psycopg2 import OperationalError  # type: ignore[attr-defined]
 
 from cargostream.errors import CargostreamError
 from cargostream.settings import Settings
@@ -115,7 +116,7 @@ def server(settings: Settings, name: str, port: int) -> Service:
         try:
             psycopg2.connect(host=settings.host, port=port, user="postgres", dbname="postgres", connect_timeout=2,
                              password=settings.admin_password.get_secret_value()).close()
-        except psycopg2.OperationalError as error:
+        except OperationalError as error:
             if "password authentication failed" in str(error):  # libpq gives no code for it
                 raise CargostreamError(
                     f"The server {name} was made with another superuser's password than the present one: put the old "

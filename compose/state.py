@@ -6,8 +6,11 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from cargostream.errors import CargostreamError
 from compose.postgres import remove_place
@@ -15,7 +18,12 @@ from compose.postgres import remove_place
 VERSION = 1
 KEPT = ("cache",)
 OURS = ("data", "run", "logs", "secrets", "models", "images", "stack.env", "version")
-STOP_DEADLINE = 60.0
+STOP_SLACK = 10.0
+"""Seconds that the supervisor gets beyond what its parts may take."""
+PARTS_DEADLINE = 20.0
+"""Seconds that parts have to end by themselves after their supervisor died: a database writes a checkpoint."""
+CLOCKS = 2.0
+"""Seconds by which the start of a process and the time of a file may seem to differ."""
 
 
 def ensure_home(home: Path) -> None:
@@ -62,8 +70,10 @@ def running(home: Path) -> bool:
 
 def read_status(home: Path) -> dict[str, Any] | None:
     """What the running supervisor last wrote to `run/status.json`; None when none runs."""
-    if not running(home):
-        return None
+    return _last_status(home) if running(home) else None
+
+
+def _last_status(home: Path) -> dict[str, Any] | None:
     try:
         status: dict[str, Any] = json.loads((home / "run" / "status.json").read_text())
     except FileNotFoundError:
@@ -72,27 +82,53 @@ def read_status(home: Path) -> dict[str, Any] | None:
 
 
 def stop(home: Path, hard: bool = False) -> bool:
-    """Stop the supervisor and with it every part; answers whether one was running.
+    """Stop the supervisor and with it every part, and wait until all are gone; answers whether one was running.
 
-    `hard` kills the parts at once. What does not end within 60 s is killed too.
+    `hard` kills the parts at once. What takes longer than it may is killed too.
     """
-    if not running(home):
-        return False
-    pid = int((home / "run" / "supervisor.pid").read_text())
-    end = time.monotonic() + STOP_DEADLINE
-    try:
-        os.kill(pid, signal.SIGTERM)
-        if hard:
-            time.sleep(0.05)  # two signals at once would arrive as one
-            os.kill(pid, signal.SIGTERM)
-        while running(home):
-            if time.monotonic() > end:
+    was = running(home)
+    if was:
+        _stop_supervisor(home, hard)
+    _, alive = psutil.wait_procs(_orphans(home), 0 if hard else PARTS_DEADLINE)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, STOP_SLACK)
+    return was
+
+
+def _stop_supervisor(home: Path, hard: bool) -> None:
+    file = home / "run" / "supervisor.pid"
+    end = time.monotonic() + STOP_SLACK + (_last_status(home) or {}).get("stop_s", 0)
+    signals = [signal.SIGTERM] * (2 if hard else 1)
+    while running(home):
+        pid = int(file.read_text().strip() or 0)  # 0: it is about to write it
+        if time.monotonic() > end + STOP_SLACK:
+            raise CargostreamError(f"The supervisor (process {pid or 'unknown'}) holds {file} and cannot be ended: see "
+                                   f"which process has that file open, and end it.")
+        with suppress(ProcessLookupError):
+            if pid and time.monotonic() > end:
                 os.kill(pid, signal.SIGKILL)
-                break
-            time.sleep(0.05)
-    except ProcessLookupError:
-        pass
-    return True
+            elif pid and signals:
+                os.kill(pid, signals.pop())
+        time.sleep(0.05)  # two signals at once would arrive as one
+
+
+def _orphans(home: Path) -> list[psutil.Process]:
+    """Parts that outlive their supervisor for a while, since it was killed.
+
+    A number that the system has given to another process since the status was written is not one of them.
+    """
+    status = _last_status(home)
+    if status is None:
+        return []
+    written, found = (home / "run" / "status.json").stat().st_mtime, []
+    for pid in (part["pid"] for part in status["parts"].values() if part["pid"]):
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if process.create_time() <= written + CLOCKS:
+                found.append(process)
+    return found
 
 
 def remove(home: Path, with_cache: bool = False) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-import compose
+import compose.state
 from cargostream.errors import CargostreamError
 from compose.supervisor import take_pid_file
 
@@ -88,7 +88,7 @@ def status(home: Path) -> dict[str, Any]:
 
 def state(home: Path, name: str) -> str | None:
     part = status(home)["parts"].get(name)
-    return part and part["state"]
+    return part["state"] if part else None
 
 
 def events(home: Path) -> list[str]:
@@ -223,6 +223,46 @@ def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> 
     process.kill()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_stopping_waits_for_what_outlives_a_killed_supervisor(start: Start, tmp_path: Path,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose.state, "PARTS_DEADLINE", 2.0)
+    process = start('[service("slow", argv=("sh", "-c", "trap \'sleep 0.5; exit\' TERM; touch slow; while :; do'
+                    ' sleep 0.1; done"), cwd=home, death_signal=15), service("stubborn", death_signal=15)]')
+    until(lambda: status(tmp_path)["ready_s"], "all ready")
+    parts = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    compose.state.stop(tmp_path)
+    assert [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_a_supervisor_that_does_not_answer_is_killed_and_its_parts_are_gone(start: Start, tmp_path: Path,
+                                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose.state, "STOP_SLACK", 1.0)
+    process = start('[service("a", death_signal=15)]', before="supervisor.longest_stop = lambda parts: -3")
+    until(lambda: status(tmp_path)["ready_s"], "all ready")
+    parts = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGSTOP)
+    assert compose.state.stop(tmp_path) is True
+    assert [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE] == []
+    assert events(tmp_path)[-1] == "stopped a"
+
+
+def test_a_process_that_took_over_a_number_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    file = tmp_path / "run" / "status.json"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            file.write_text(json.dumps({"parts": {"a": {"pid": other.pid}}}))
+            os.utime(file, (time.time() - 60,) * 2)
+            compose.state.stop(tmp_path, hard=True)
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 def test_a_second_signal_kills_at_once(start: Start, tmp_path: Path) -> None:

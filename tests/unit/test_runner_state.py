@@ -11,10 +11,11 @@ from cargostream.errors import CargostreamError
 from cargostream.settings import load_settings
 from compose import doctor, state
 from compose.kafka import connect
-from compose.parts import Service, Step, longest_stop
+from compose.parts import Part, Service, Step, longest_stop
 from compose.render import render, template
 from compose.secrets import ROLES, ensure_secrets
 from compose.services import services
+from compose.supervisor import take_pid_file
 
 
 def test_passwords_are_made_once_and_private(tmp_path: Path) -> None:
@@ -107,6 +108,17 @@ def test_nothing_runs_in_a_new_home(tmp_path: Path) -> None:
     assert state.stop(tmp_path) is False
 
 
+def test_a_supervisor_that_cannot_be_ended_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.ensure_home(tmp_path)
+    monkeypatch.setattr(state, "STOP_SLACK", 0.1)
+    descriptor = take_pid_file(tmp_path)
+    os.truncate(descriptor, 0)  # as it is for a moment at every start
+    with pytest.raises(CargostreamError, match="cannot be ended"):
+        state.stop(tmp_path)
+    os.close(descriptor)
+    assert state.stop(tmp_path) is False
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers live elsewhere")
 def test_what_root_keeps_elsewhere_goes_too(tmp_path: Path) -> None:
     from compose.postgres import ensure_place
@@ -122,8 +134,8 @@ def test_the_whole_chain_fits_into_the_stop(tmp_path: Path) -> None:
     def service(name: str, stop: float, *needs: str) -> Service:
         return Service(name, (), lambda: True, needs, stop_deadline=stop)
 
-    chain = [service("kafka", 20), service("connect", 15, "kafka"), Step("topics", lambda: None, ("kafka",)),
-             service("worker", 32, "topics")]
+    chain: list[Part] = [service("kafka", 20), service("connect", 15, "kafka"),
+                         Step("topics", lambda: None, ("kafka",)), service("worker", 32, "topics")]
     assert longest_stop(chain) == 52
     assert longest_stop([]) == 0
     try:
