@@ -92,7 +92,7 @@ def _jars(settings: Settings) -> list[Finding]:
     size = sum(one.size for one in wanted) / 1e6
     broken = fetch.damaged(root)
     return [Finding("downloads", not broken, f"damaged: {', '.join(broken)}" if broken else
-                    f"{len(wanted)} files ({size:.0f} MB) are fetched at the first start" if wanted else "complete",
+                    f"{len(wanted)} files ({size:.0f} MB) are fetched at the next start" if wanted else "complete",
                     f"Remove {root} and start again.")]
 
 

@@ -6,11 +6,9 @@ A file gets its name only when it is whole and checked, so an interrupted fetch 
 
 import fcntl
 import os
-import shutil
 import ssl
 import tarfile
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,9 +43,18 @@ class Locked:
         return f"{part.component.path_prefix.as_posix()}/{part.filename}"
 
     def place(self, root: Path) -> Path:
-        """The file whose existence says that this is here; an archive leaves a stamp in its folder."""
+        """The file whose existence says that this is here; an archive leaves a list of its jars in its folder."""
         name = self.url_path.rsplit("/", 1)[1]
         return root / self.folder / (name if name.endswith(".jar") else f".{name}.unpacked")
+
+
+    def jars(self, root: Path) -> list[tuple[Path, int, str]]:
+        """File, size and digest of every jar that this brings; none where that is not known."""
+        place = self.place(root)
+        if place.suffix == ".jar":
+            return [(place, self.size, self.digest)]
+        lines = map(str.split, place.read_text().splitlines()) if place.exists() else ()
+        return [(place.with_name(line[2]), int(line[1]), line[0]) for line in lines if len(line) == 3]
 
 
 def read_lock() -> list[Locked]:
@@ -56,8 +63,12 @@ def read_lock() -> list[Locked]:
 
 
 def missing(root: Path) -> list[Locked]:
-    """What is still to be fetched; looks at names only, since a name is given after the check."""
-    return [one for one in read_lock() if not one.place(root).exists()]
+    """What is still to be fetched, or again: looks at names, which are given after the check, and sizes."""
+    def whole(file: Path, size: int) -> bool:
+        return file.exists() and file.stat().st_size == size
+
+    return [one for one in read_lock()
+            if not (jars := one.jars(root)) or not all(whole(file, size) for file, size, _ in jars)]
 
 
 def fetch(root: Path, mirror: str = "", advance: Callable[[int], None] = lambda size: None) -> None:
@@ -111,6 +122,10 @@ def _fetch_one(client: httpx.Client, base: str, one: Locked, root: Path, advance
             part.rename(place)
         else:
             _unpack(part, place)
+    except OSError as error:
+        raise CargostreamError(
+            f"{one.coordinate} ({one.size / 1e6:.0f} MB) could not be written to {place.parent}: {error.strerror}. "
+            "Free some space there, or set CARGOSTREAM_CACHE to another folder.") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -135,19 +150,30 @@ def _download(client: httpx.Client, url: str, part: Path, advance: Callable[[int
 
 
 def _unpack(archive: Path, stamp: Path) -> None:
-    """Put the archive's wanted jars beside the stamp, flat, and then the stamp."""
+    """Put the archive's wanted jars beside the stamp, flat, and then the stamp: a line "digest size name" each."""
+    lines = []
     with tarfile.open(archive) as tar:
         for member in tar:
             name = Path(member.name).name
             if member.isfile() and name.endswith(".jar") and not name.startswith(NOT_NEEDED):
                 source = tar.extractfile(member)
                 if source is not None:
-                    with source, (stamp.parent / name).open("wb") as target:
-                        shutil.copyfileobj(source, target)
-    stamp.write_text(time.strftime("%Y-%m-%dT%H:%M:%SZ\n", time.gmtime()))
+                    with source:
+                        body = source.read()
+                    _put(stamp.parent / name, body)
+                    lines.append(f"{sha256(body).hexdigest()} {len(body)} {name}\n")
+    _put(stamp, "".join(lines).encode())
+
+
+def _put(file: Path, body: bytes) -> None:
+    """A stack that runs on the old file keeps it."""
+    temporary = file.with_name(f"{file.name}.new")
+    temporary.write_bytes(body)
+    temporary.rename(file)
 
 
 def damaged(root: Path) -> list[str]:
     """Coordinates of jars that are here but no longer have their digest; reads everything (half a second)."""
-    return [one.coordinate for one in read_lock() if (place := one.place(root)).suffix == ".jar" and place.exists()
-            and sha256(place.read_bytes()).hexdigest() != one.digest]
+    return [one.coordinate for one in read_lock() if one.place(root).exists()
+            and any(not file.exists() or sha256(file.read_bytes()).hexdigest() != digest
+                    for file, _, digest in one.jars(root))]

@@ -1,6 +1,7 @@
 """Fetching against a repository of the test's own: digests, interruptions, refusals, and what is already there."""
 
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -144,3 +145,35 @@ def test_a_jar_that_changed_on_the_disk_is_found(repository: Repository, tmp_pat
     assert damaged(root) == []
     (root / "kafka" / "thing-1.0.jar").write_bytes(b"a jaR")
     assert damaged(root) == [JAR]
+    assert missing(root) == []
+
+
+def test_an_unpacked_jar_that_was_cut_is_found_and_fetched_again(repository: Repository, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = repository.publish(PLUGIN, archive(hibernate=b"wanted", debezium=b"wanted too"))
+    lock(monkeypatch, plugin)
+    root = tmp_path / "jars"
+    fetch(root, repository.address)
+    file = root / "plugins" / "sink" / "debezium.jar"
+    file.write_bytes(b"Wanted too")
+    assert (missing(root), damaged(root)) == ([], [PLUGIN])
+    file.write_bytes(b"want")
+    assert (missing(root), damaged(root)) == ([plugin], [PLUGIN])
+    file.unlink()
+    assert (missing(root), damaged(root)) == ([plugin], [PLUGIN])
+
+    fetch(root, repository.address)
+    assert file.read_bytes() == b"wanted too"
+    assert (missing(root), damaged(root)) == ([], [])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_disk_without_space_is_told(repository: Repository, tmp_path: Path,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    jar = repository.publish(JAR, b"a jar")
+    lock(monkeypatch, jar)
+    place = jar.place(tmp_path / "jars")
+    place.parent.mkdir(parents=True)
+    place.with_name(f"{place.name}.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(CargostreamError, match=r"org.example:thing:1.0 .* No space left .*CARGOSTREAM_CACHE"):
+        fetch(tmp_path / "jars", repository.address)
