@@ -40,6 +40,7 @@ def main() -> None:
     figures: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.describe()}
     with fresh_stack(cache) as stack:
         stack.run("up")
+        stack.run("data", "synthesize", "stream")
         if "start" in parts:
             runs = [footprint.warm_start(stack) for _ in range(options.repeats)]
             figures["warm_start"] = {name: {"runs": [run[name] for run in runs],
