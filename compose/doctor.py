@@ -35,6 +35,17 @@ def examine(settings: Settings) -> list[Finding]:
             for finding in check(settings)]
 
 
+def require(settings: Settings) -> None:
+    """What a start that was asked for needs of this machine, in no time.
+
+    Raises:
+        CargostreamError: the first thing that is missing, and what to do.
+    """
+    for one in (*_platform(settings), *_disk(settings)):
+        if not one.ok:
+            raise CargostreamError(f"The stack cannot start here, {one.subject}: {one.detail}. {one.advice}")
+
+
 def _python(settings: Settings) -> list[Finding]:
     ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
     return [Finding("python", ok, platform.python_version(), "Use Python 3.11, 3.12 or 3.13.")]
@@ -60,10 +71,14 @@ def _home(settings: Settings) -> list[Finding]:
 
 
 def _disk(settings: Settings) -> list[Finding]:
-    parent = next(one for one in (settings.home, *settings.home.parents) if one.exists())
-    free = shutil.disk_usage(parent).free
-    return [Finding("disk", free > NEEDED_DISK, f"{free / 1e9:.1f} GB free at {parent}",
-                    "Free some space (2 GB are needed), or set CARGOSTREAM_HOME to a larger disk.")]
+    def room(folder: Path) -> Finding:
+        parent = next(one for one in (folder, *folder.parents) if one.exists())
+        free = shutil.disk_usage(parent).free
+        return Finding("disk", free > NEEDED_DISK, f"{free / 1e9:.1f} GB free at {parent}",
+                       f"Free some space ({NEEDED_DISK / 1e9:.0f} GB are needed), or set CARGOSTREAM_HOME to a larger "
+                       "disk.")
+
+    return [room(settings.home), *([room(postgres.ROOTS_STATE)] if os.geteuid() == 0 else [])]
 
 
 def _memory(settings: Settings) -> list[Finding]:

@@ -1,5 +1,6 @@
 """The command `cargostream`: the one place that may import every room, and only when a command runs."""
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -17,6 +18,15 @@ MODULES = ("stack", "status", "demo", "data", "produce", "connectors", "worker",
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+
+ANOTHER_HOME = "set CARGOSTREAM_HOME to another folder."
+FULL = f"Free some space, or {ANOTHER_HOME}"
+ADVICE = {
+    errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: f"It must be writable: {ANOTHER_HOME}",
+    errno.EACCES: f"Start as the user whom it belongs to, or {ANOTHER_HOME}",
+    errno.EPERM: f"Start as the user whom it belongs to, or {ANOTHER_HOME}",
+    errno.EMFILE: "Allow more open files: `ulimit -n 4096`.",
+}
 
 app = typer.Typer(
     name="cargostream", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -38,10 +48,22 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
     Start with `cargostream demo`, or `cargostream up` and `cargostream produce`; `cargostream status` tells what is
     going on.
     """
+    if sys.platform not in ("linux", "darwin"):
+        raise CargostreamError(f"cargostream does not run on {sys.platform}: use Linux or macOS.")
 
 
 for module in MODULES:
     import_module(f"cargostream.cli.{module}").register(app)
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, where, and what to do."""
+    from cargostream.settings import default_home
+
+    where = error.filename or (f"home folder {default_home()}" if error.errno in ADVICE else "")
+    what = error.strerror or str(error) or type(error).__name__
+    advice = ADVICE.get(error.errno or 0, "`cargostream doctor` looks for what is wrong with this machine.")
+    return f"{what}{f' ({where})' if where else ''}. {advice}"
 
 
 def main() -> None:
@@ -51,6 +73,9 @@ def main() -> None:
     except CargostreamError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        err.print(f"[bold red]error:[/] {escape(in_words(error))}")
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted")
         sys.exit(130)

@@ -46,6 +46,7 @@ def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = Fal
     Raises:
         CargostreamError: a part did not start; the message has the cause, the end of its log and what to do.
     """
+    from compose.doctor import require
     from compose.secrets import ensure_secrets
     from compose.state import ensure_home
 
@@ -53,6 +54,7 @@ def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = Fal
     if running(settings):
         err.print(f"The stack in {settings.home} is already running.")
         return load_settings(settings.home)
+    require(settings)
     ensure_secrets(settings.home)
     _fetch(settings)
     _settle_ports(settings)

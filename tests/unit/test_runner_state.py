@@ -3,10 +3,12 @@
 import os
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from cargostream.cli.stack import start_stack
 from cargostream.errors import CargostreamError
 from cargostream.settings import load_settings
 from compose import doctor, state
@@ -83,6 +85,17 @@ def test_state_of_a_newer_version_is_refused_with_advice(tmp_path: Path) -> None
         state.ensure_home(tmp_path)
     bad = [one for one in doctor.examine(load_settings(tmp_path)) if not one.ok]
     assert [one.subject for one in bad] == ["state"]
+
+
+def test_a_disk_without_room_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doctor.require(load_settings(tmp_path))
+    monkeypatch.setattr(doctor, "NEEDED_DISK", 10**18)
+    with pytest.raises(CargostreamError, match=r"disk: .* GB free at .*CARGOSTREAM_HOME"):
+        start_stack(load_settings(tmp_path), only=("nonsense",))
+    assert not (tmp_path / "secrets").exists()
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    with pytest.raises(CargostreamError, match="platform"):
+        doctor.require(load_settings(tmp_path))
 
 
 def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
