@@ -1,7 +1,7 @@
 """Makes Connect run the connectors as their files say."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -78,6 +78,22 @@ def delete(settings: Settings) -> list[str]:
     return gone
 
 
+def halt(settings: Settings, names: Iterable[str], deadline_s: float = 30) -> None:
+    """Stops those of the connectors that Connect knows, and waits until they have no task; `apply` resumes them.
+
+    Raises:
+        Unavailable: Connect does not answer.
+        CargostreamError: a connector could not be stopped in time.
+    """
+    deadline = time.monotonic() + deadline_s
+    with connect(settings) as client:
+        known = {each["name"] for each in _patiently(lambda: read_status(client), deadline)
+                 if each["state"] != MISSING}
+        for name in names:
+            if name in known:
+                _stop(client, name, deadline)
+
+
 def restart_failed(client: httpx.Client, name: str) -> None:
     """Restarts what failed of one connector and leaves the rest alone."""
     answer(client.post(f"/connectors/{name}/restart", params={"includeTasks": "true", "onlyFailed": "true"}))
@@ -113,7 +129,7 @@ def _stop(client: httpx.Client, name: str, deadline: float) -> None:
     _request(client, "PUT", f"/connectors/{name}/stop", deadline)
     while next(each["tasks"] for each in _patiently(lambda: read_status(client), deadline) if each["name"] == name):
         if time.monotonic() > deadline:
-            raise CargostreamError(f"Connector {name} could not be stopped in time to change its settings. "
+            raise CargostreamError(f"Connector {name} could not be stopped in time. "
                                    f"See `cargostream logs connect`.")
         time.sleep(POLL_S)
 

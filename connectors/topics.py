@@ -5,10 +5,9 @@ import logging
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic, TopicDescription  # type: ignore[attr-defined]
 
 from cargostream.database import engine
@@ -16,16 +15,13 @@ from cargostream.errors import CargostreamError
 from cargostream.records import (
     DEAD_LETTER_TOPIC,
     EVENTS_TOPIC,
-    INGEST_CONNECTOR,
     INGEST_TOPIC,
     PARTITIONS,
     PREDICTIONS_TOPIC,
-    SINK_CONNECTOR,
     SOURCE_TOPIC,
-    WORKER_GROUP,
 )
 from cargostream.settings import Settings
-from cargostream.sql import load_sql
+from connectors import epochs
 
 HEARTBEAT_TOPIC = "__debezium-heartbeat.postgres-source"
 """Debezium's own; it holds nothing that anyone needs later."""
@@ -33,14 +29,6 @@ HEARTBEAT_TOPIC = "__debezium-heartbeat.postgres-source"
 DAY_MS = 24 * 60 * 60 * 1000
 RETENTION_DAYS = {DEAD_LETTER_TOPIC: 30, HEARTBEAT_TOPIC: 1}
 DATA_TOPICS = (SOURCE_TOPIC, PREDICTIONS_TOPIC, INGEST_TOPIC, EVENTS_TOPIC, DEAD_LETTER_TOPIC)
-
-READERS = {
-    SOURCE_TOPIC: (WORKER_GROUP, f"connect-{SINK_CONNECTOR}"),
-    PREDICTIONS_TOPIC: (f"connect-{SINK_CONNECTOR}",),
-    EVENTS_TOPIC: (f"connect-{SINK_CONNECTOR}",),
-    INGEST_TOPIC: (f"connect-{INGEST_CONNECTOR}",),
-}
-"""Consumer groups whose committed offsets mean nothing once the topic was made anew."""
 
 log = logging.getLogger(__name__)
 
@@ -52,20 +40,42 @@ def ensure_topics(settings: Settings, deadline_s: float = 30) -> dict[str, dict[
         CargostreamError: the broker does not answer in time, or a topic has another number of partitions.
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap, "socket.timeout.ms": 10_000}, logger=log)
+    operator = engine(settings, "target", "operator")
     try:
+        known = epochs.known_ids(operator)
+        anew = _anew(known, _describe(admin, DATA_TOPICS, deadline_s))
+        if anew:
+            epochs.start_epochs(settings, operator, anew)
         found = _all_visible(admin, deadline_s)
+        _check(found)
+        if late := set(_anew(known, found)) - set(anew):
+            raise CargostreamError(f"Topic {min(late)} is being made anew by somebody else. Try again.")
+        ids = {name: str(found[name].topic_id) for name in DATA_TOPICS}
+        epochs.rewind(settings, anew, deadline_s)
+        epoch = epochs.record_ids(operator, ids)
     except KafkaException as error:
         raise CargostreamError(
             f"The topics could not be made on the broker at {settings.bootstrap}: {error.args[0].str()}. "
             f"See the broker's log with `cargostream logs kafka`.") from error
+    finally:
+        operator.dispose()
+    topics = {name: {"id": ids[name], "epoch": epoch[name]} for name in DATA_TOPICS}
+    _write(settings, topics)
+    return topics
+
+
+def _anew(known: dict[str, str], found: dict[str, TopicDescription]) -> list[str]:
+    """Topics that were there before and are lost, or others by now."""
+    return [name for name in DATA_TOPICS
+            if name in known and (name not in found or str(found[name].topic_id) != known[name])]
+
+
+def _check(found: dict[str, TopicDescription]) -> None:
     for name in DATA_TOPICS:
         if (count := len(found[name].partitions)) != PARTITIONS:
             raise CargostreamError(
                 f"Topic {name} has {count} partitions where {PARTITIONS} are the contract: a row's partition follows "
                 f"from its id. Delete the topic (its records are lost) and run `cargostream up` again.")
-    topics = _epochs(settings, admin, {name: str(found[name].topic_id) for name in DATA_TOPICS})
-    _write(settings, topics)
-    return topics
 
 
 def _all_visible(admin: AdminClient, deadline_s: float) -> dict[str, TopicDescription]:
@@ -116,48 +126,6 @@ def _new(name: str) -> NewTopic:
 def _unless(error: KafkaException, expected: int) -> None:
     if error.args[0].code() != expected:
         raise error
-
-
-def _epochs(settings: Settings, admin: AdminClient, ids: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Offsets are reset before the epoch is raised: an interruption between the two repeats the reset, no more."""
-    operator = engine(settings, "target", "operator")
-    read, record = load_sql("connectors.sql.setup", "epochs"), load_sql("connectors.sql.setup", "record_topic")
-    try:
-        with operator.begin() as connection:
-            known = {row.topic: row.topic_id for row in connection.execute(read)}
-        for topic, topic_id in ids.items():
-            if topic in known and known[topic] != topic_id:
-                log.warning("topic was made anew", extra={"action": "topic_made_anew", "topic": topic})
-                for group in READERS.get(topic, ()):
-                    _reset(admin, group, topic)
-        with operator.begin() as connection:
-            connection.execute(record, [{"topic": topic, "topic_id": topic_id} for topic, topic_id in ids.items()])
-            return {row.topic: {"id": row.topic_id, "epoch": row.epoch}
-                    for row in connection.execute(read) if row.topic in ids}
-    finally:
-        operator.dispose()
-
-
-def _reset(admin: AdminClient, group: str, topic: str) -> None:
-    """Let a group read the topic from its beginning. The broker forgets offsets with a topic; this is for those that
-    a reader committed afterwards, from memory."""
-    wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in range(PARTITIONS)])
-    try:
-        committed = _only(admin.list_consumer_group_offsets([wanted])).topic_partitions or []
-        stale = [TopicPartition(topic, at.partition, 0) for at in committed if at.offset >= 0]
-        if stale:
-            _only(admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, stale)]))
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return
-        raise CargostreamError(
-            f"Topic {topic} was made anew, and the offsets of its reader {group} could not be reset: "
-            f"{error.args[0].str()}. Stop its readers with `cargostream down`, then run `cargostream up`.") from error
-
-
-def _only(futures: dict[str, Future[ConsumerGroupTopicPartitions]]) -> ConsumerGroupTopicPartitions:
-    (future,) = futures.values()
-    return future.result(timeout=30)
 
 
 def _write(settings: Settings, topics: dict[str, dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ BEGIN
   SELECT e.epoch INTO came.source_epoch FROM topic_epoch e WHERE e.topic = apply_cargo.topic;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('topic %L has no epoch', apply_cargo.topic), HINT = 'Run `cargostream connectors apply`.';
+      MESSAGE = format('topic %L has no epoch', apply_cargo.topic), HINT = '`cargostream up` gives it one.';
   END IF;
   came.source_partition := apply_cargo."partition";
   came.source_offset := apply_cargo."offset";

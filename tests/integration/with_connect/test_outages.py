@@ -1,0 +1,110 @@
+"""What happens when a database, a slot or a right is gone for a while."""
+
+import threading
+
+import httpx
+from support.connect import until
+
+from cargostream.records import (
+    SINK_CONNECTOR,
+    SOURCE_CONNECTOR,
+)
+from connectors import heal
+from connectors.apply import apply
+from connectors.heal import heal_once
+from connectors.status import is_running, status
+
+
+def test_a_target_that_is_away_loses_nothing_and_needs_nobody(connectors, parts, settings, insert, mirrored):
+    stop, memory = threading.Event(), {}
+
+    def runner():
+        while not stop.wait(0.5):
+            heal_once(settings, memory)
+
+    parts.target.stop()
+    healer = threading.Thread(target=runner)
+    try:
+        identity = insert("while away.jpg")
+        sink = until(lambda: next((each for each in status(settings) if each["name"] == SINK_CONNECTOR
+                                   and not is_running(each)), None), "the sink's failure is told", 60)
+        assert sink["cause"]
+        healer.start()
+        until(lambda: memory and memory[SINK_CONNECTOR].tries >= 3, "the sink is restarted again and again")
+        assert not memory[SINK_CONNECTOR].told
+    finally:
+        parts.target.start()
+    try:
+        until(lambda: mirrored(identity), "the row arrives after all", 30)
+        until(lambda: all(map(is_running, status(settings))), "all run again")
+    finally:
+        stop.set()
+        healer.join()
+
+
+def test_a_source_that_is_away_is_followed_again(connectors, parts, settings, insert, mirrored):
+    memory = {}
+    parts.source.stop()
+    until(lambda: heal_once(settings, memory) is not None, "one round of healing while it is away")
+    parts.source.start()
+    identity = insert("after the source came back.jpg")
+
+    def arrived():
+        heal_once(settings, memory)
+        return mirrored(identity)
+    until(arrived, "the row arrives", 60)
+
+
+def test_a_lost_slot_is_told_and_never_made_anew(connectors, databases, settings, insert, mirrored):
+    """To go on would silently lose what was written meanwhile. The way back, a new snapshot, is somebody's decision."""
+    slots = "SELECT slot_name, active_pid FROM pg_replication_slots"
+
+    def dropped():
+        databases.query("source", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots", "admin")
+        (slot,) = databases.query("source", slots, "admin")
+        if slot["active_pid"]:
+            return False
+        databases.query("source", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", "admin")
+        return True
+    until(dropped, "the slot is dropped")
+    identity = insert("in the gap.jpg")
+    try:
+        until(lambda: any("slot was lost" in (each["cause"] or "") for each in status(settings)), "it is told", 60)
+        memory = {}
+        until(lambda: heal_once(settings, memory), "it is restarted")
+        until(lambda: any("slot was lost" in (each["cause"] or "") for each in status(settings)), "it fails again", 60)
+        assert databases.query("source", slots) == []
+    finally:
+        connector = f"{settings.connect_url}/connectors/{SOURCE_CONNECTOR}"
+        httpx.put(f"{connector}/stop").raise_for_status()
+        until(lambda: httpx.delete(f"{connector}/offsets").is_success, "its offsets are forgotten")
+        apply(settings)
+    until(lambda: mirrored(identity), "the snapshot brings the row of the gap", 60)
+
+
+def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(
+        connectors, databases, settings, insert, mirrored, monkeypatch):
+    monkeypatch.setattr(heal, "LOUD_AFTER", 2)
+    databases.query("target", "REVOKE INSERT ON inbox FROM cargostream_sink", "admin")
+    memory = {}
+    try:
+        identity = insert("no right to.jpg")
+        sink = until(lambda: next((each for each in status(settings) if each["name"] == SINK_CONNECTOR
+                                   and each["cause"]), None), "the sink fails", 60)
+        assert sink["cause"] == "ERROR: permission denied for table inbox"
+
+        def loud():
+            heal_once(settings, memory)
+            return memory and memory[SINK_CONNECTOR].told
+        until(loud, "the alarm", 60)
+    finally:
+        databases.query("target", "GRANT INSERT ON inbox TO cargostream_sink", "admin")
+
+    def arrived():
+        heal_once(settings, memory)
+        return mirrored(identity)
+    until(arrived, "the row arrives once the right is back", 90)
+    events = "SELECT severity, subject, detail FROM cargo_event WHERE kind = 'connector_failed'"
+    (event,) = until(lambda: databases.query("target", events), "the alarm is in the table of events")
+    assert (event["severity"], event["subject"]) == ("alarm", SINK_CONNECTOR)
+    assert "permission denied" in event["detail"]
