@@ -56,6 +56,14 @@ def test_sinks_differ_in_where_from_and_where_to_only(settings):
     assert sink.keys() == ingest.keys()
 
 
+def test_a_row_ends_the_wait_for_rows(settings):
+    """Debezium waits until a batch is full or the interval is over; one row fills a batch of one. That leaves the
+    interval to the reader of the log, which naps so long when nothing comes: half the naps, no more latency."""
+    source = desired(settings)[SOURCE_CONNECTOR]
+    assert source["max.batch.size"] == "1"
+    assert 20 <= int(source["poll.interval.ms"]) <= 30
+
+
 TRACE = """org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.
 \tat org.apache.kafka.connect.runtime.WorkerSinkTask.deliverMessages(WorkerSinkTask.java:643)
 Caused by: java.lang.RuntimeException: could not execute batch
