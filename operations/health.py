@@ -2,10 +2,8 @@
 
 from typing import Any
 
+from operations.rows import STALLED_S
 from operations.status import Data
-
-STALLED_S = 30.0
-"""Rows that wait while nothing was answered for so long are stuck, not slow."""
 
 
 def reasons(parts: dict[str, dict[str, Any]], connectors: list[dict[str, Any]] | None, data: Data) -> list[str]:
@@ -55,13 +53,16 @@ def _workers(data: Data) -> list[str]:
 
 
 def _rows(data: Data) -> list[str]:
-    if not data.rows or not data.rows.waiting:
+    if not data.rows:
         return []
-    age = data.last_answer_age_s
-    if (age is None or age > STALLED_S) and (data.rows.oldest_s or STALLED_S + 1) > STALLED_S:
-        since = "no row was ever answered" if age is None else f"the last answer is {age:.0f} s old"
-        return [f"{data.rows.waiting:,} rows wait for their answer and {since}"]
-    return []
+    found = []
+    if data.rows.mirror_stands:
+        found.append(f"{data.rows.unmirrored:,} rows wait to be mirrored and none was for {STALLED_S:.0f} s")
+    if stuck := [one for one in data.rows.partitions if one.idle_s > STALLED_S]:
+        where = ", ".join(str(one.partition) for one in stuck)
+        found.append(f"{sum(one.rows for one in stuck):,} rows wait for their answer in partition {where}, and nothing "
+                     f"moved there for {min(one.idle_s for one in stuck):.0f} s")
+    return found
 
 
 def _unreadable(data: Data) -> list[str]:

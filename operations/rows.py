@@ -1,5 +1,6 @@
 """Where the rows are: in the source, in the mirror, answered; and what is kept of records that were refused."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -14,6 +15,12 @@ RECENT = 10_000
 QUERY_MS = 1500
 """A count that takes longer than this gives way to the planner's estimate."""
 
+STALLED_S = 60.0
+"""Rows that wait while nothing moved for so long are stuck, not slow."""
+
+LOOK_AGAIN_S = 3.0
+"""A row needs a tenth of a second to be mirrored."""
+
 
 class Count(msgspec.Struct, frozen=True):
     """Rows of a table; `exact` is false for an estimate."""
@@ -22,9 +29,26 @@ class Count(msgspec.Struct, frozen=True):
     exact: bool
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """Rows that were in the source table before it was first captured, and how far they have come."""
+
+    rows: int
+    mirrored: int
+    answered: int
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """A partition with mirrored rows that wait for their answer; for `idle_s` nothing before them was answered."""
+
+    partition: int
+    rows: int
+    idle_s: float
+
+
 class Rows(msgspec.Struct, frozen=True):
     """Rows at each stage. Of the newest `compared` source rows, `unmirrored` are not in the target yet, `unanswered`
-    have no prediction there; `oldest_s` is the age of the oldest of these."""
+    have no prediction there; `oldest_s` says how long the first of these has been in the mirror. `mirror_stands`:
+    rows wait to be mirrored, and none was for `STALLED_S`. No time here is a row's own, which can be any."""
 
     source: Count
     mirrored: Count
@@ -33,6 +57,9 @@ class Rows(msgspec.Struct, frozen=True):
     unmirrored: int
     unanswered: int
     oldest_s: float | None
+    mirror_stands: bool = False
+    partitions: tuple[Partition, ...] = ()
+    snapshot: Snapshot | None = None
 
     @property
     def waiting(self) -> int:
@@ -51,12 +78,44 @@ def read_rows(source: Engine, target: Engine) -> Rows:
     mirrored = count(target, "count_rows", "cargo")
     answered = count(target, "count_predictions", "cargo_prediction")
     # The source is read first: what comes in after that is not mistaken for waiting.
-    recent = {row["id"]: row["age_s"] for row in query(source, "recent_ids", limit=RECENT)}
-    behind = query(target, "stages", ids=list(recent))
-    return Rows(source_count, mirrored, answered, compared=len(recent),
-                unmirrored=sum(not row["mirrored"] for row in behind),
-                unanswered=sum(not row["answered"] for row in behind),
-                oldest_s=round(max(recent[row["id"]] for row in behind), 1) if behind else None)
+    recent = [row["id"] for row in query(source, "recent_ids", limit=RECENT)]
+    behind = {row["id"]: row["mirrored_s"] for row in query(target, "stages", ids=recent)}
+    unmirrored = [identity for identity, age in behind.items() if age is None]
+    ages = [age for age in behind.values() if age is not None]
+    return Rows(
+        source_count, mirrored, answered, compared=len(recent), unmirrored=len(unmirrored), unanswered=len(behind),
+        oldest_s=round(max(ages), 1) if ages else None, mirror_stands=_stands(target, unmirrored),
+        partitions=tuple(Partition(**row) for row in query(target, "standing", limit=RECENT)),
+        snapshot=_snapshot(target, source_count, mirrored) if source_count.rows > answered.rows else None)
+
+
+def _stands(target: Engine, unmirrored: list[int]) -> bool:
+    """Whether these rows are no nearer to the mirror a moment later, after a time in which it took none."""
+    if not unmirrored or _moves(target):
+        return False
+    time.sleep(LOOK_AGAIN_S)  # they may have come just now, to a pipeline that had nothing to do
+    waiting = query(target, "stages", ids=unmirrored)
+    return sum(row["mirrored_s"] is None for row in waiting) == len(unmirrored) and not _moves(target)
+
+
+def _moves(target: Engine) -> bool:
+    age = query(target, "last_mirrored")[0]["age_s"]
+    return age is not None and age < STALLED_S
+
+
+def _snapshot(target: Engine, source: Count, mirrored: Count) -> Snapshot | None:
+    """How far the rows of the first look at the table have come, as long as one of them waits."""
+    if not mirrored.rows:
+        return Snapshot(source.rows, 0, 0)
+    try:
+        found = query(target, "snapshot")[0]
+    except OperationalError as error:
+        if _too_slow(error):
+            return None
+        raise
+    missing = max(0, source.rows - mirrored.rows) if found["last"] else 0
+    snapshot = Snapshot(found["mirrored"] + missing, found["mirrored"], found["answered"])
+    return snapshot if snapshot.answered < snapshot.rows else None
 
 
 def query(engine: Engine, name: str, **values: Any) -> list[RowMapping]:
@@ -71,6 +130,10 @@ def count(engine: Engine, name: str, table: str) -> Count:
     try:
         return Count(query(engine, name)[0]["rows"], exact=True)
     except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != "57014":  # query_canceled: the time limit
+        if not _too_slow(error):
             raise
         return Count(query(engine, "estimate", table=table)[0]["rows"], exact=False)
+
+
+def _too_slow(error: OperationalError) -> bool:
+    return getattr(error.orig, "pgcode", None) == "57014"  # query_canceled: the time limit

@@ -70,11 +70,12 @@ def _connectors(settings: "Settings") -> list[dict[str, Any]] | None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    for name, words in _lines(found):
+    for name, words in in_lines(found):
         out.print(f"[bold]{name:<13}[/] {escape(words)}")
 
 
-def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+def in_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """What `read_status` found of a running stack, as (name, words)."""
     lines = [("health", "healthy" if found["healthy"] else "not healthy: see above"),
              ("parts", ", ".join(_part(name, part) for name, part in found["parts"].items()))]
     lines += [("connector", _connector(connector)) for connector in found["connectors"] or []]
@@ -84,6 +85,9 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("rows", f"{_count(rows['source'])} in the source, {_count(rows['mirrored'])} mirrored, "
                       f"{_count(rows['answered'])} answered"))
         oldest = f", the oldest for {rows['oldest_s']:.0f} s" if rows["oldest_s"] is not None else ""
+        if snapshot := rows["snapshot"]:
+            lines.append(("snapshot", f"initial snapshot: {snapshot['mirrored']:,} of {snapshot['rows']:,} rows "
+                          f"mirrored, {snapshot['answered']:,} answered"))
         lines.append(("waiting", f"{found['waiting']:,}; of the newest {rows['compared']:,}: {rows['unmirrored']:,} "
                       f"to be mirrored, {rows['unanswered']:,} to be answered{oldest}"))
     if topics := found["topics"]:

@@ -1,2 +1,2 @@
--- Source. The newest ids, and the seconds since each row was written.
-SELECT id, extract(epoch FROM now() - "timestamp")::float AS age_s FROM cargo ORDER BY id DESC LIMIT :limit
+-- Source. The newest ids.
+SELECT id FROM cargo ORDER BY id DESC LIMIT :limit

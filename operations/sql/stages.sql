@@ -1,5 +1,5 @@
--- Target. For source ids: is the row mirrored, has it an answer?
-SELECT given.id, cargo.id IS NOT NULL AS mirrored, cargo_prediction.source_id IS NOT NULL AS answered
+-- Target. Of the given source ids those that wait: to be mirrored (null), or since the mirror has them for an answer (s).
+SELECT given.id, extract(epoch FROM clock_timestamp() - cargo.stored_at)::float AS mirrored_s
   FROM unnest(CAST(:ids AS bigint[])) AS given(id)
   LEFT JOIN cargo ON cargo.id = given.id
   LEFT JOIN cargo_prediction ON cargo_prediction.source_id = given.id

@@ -6,16 +6,16 @@ import pytest
 
 from operations.health import reasons
 from operations.lags import Lag, Topics
-from operations.rows import Count, Rows
+from operations.rows import Count, Partition, Rows
 from operations.status import Data, Slot, Worker
 
 PARTS = {"source": {"state": "ready", "error": None}, "worker-0": {"state": "ready", "error": None}}
 CONNECTORS = [{"name": "postgres-source-connector", "state": "RUNNING", "tasks": [{"id": 0, "state": "RUNNING"}]}]
 
 
-def rows(*, unanswered=0, oldest_s=None, source=100, answered=100, exact=True):
-    return Rows(Count(source, exact), Count(source, exact), Count(answered, exact), compared=100, unmirrored=0,
-                unanswered=unanswered, oldest_s=oldest_s)
+def rows(*, unanswered=0, oldest_s=None, source=100, answered=100, exact=True, unmirrored=0, **changes):
+    return Rows(Count(source, exact), Count(source, exact), Count(answered, exact), compared=100,
+                unmirrored=unmirrored, unanswered=unanswered, oldest_s=oldest_s, **changes)
 
 
 def data(**changes):
@@ -41,16 +41,24 @@ def test_an_idle_pipeline_is_healthy_however_old_its_last_answer():
 
 
 def test_rows_that_are_being_answered_are_healthy_however_many_wait():
-    assert reasons(PARTS, CONNECTORS, data(rows=rows(unanswered=5000, oldest_s=300.0), last_answer_age_s=0.2)) == []
+    slow = tuple(Partition(number, 700, 0.5) for number in range(8))
+    assert reasons(PARTS, CONNECTORS, data(rows=rows(unanswered=5000, oldest_s=300.0, partitions=slow))) == []
 
 
 def test_rows_that_just_came_after_a_pause_are_not_stuck():
-    assert reasons(PARTS, CONNECTORS, data(rows=rows(unanswered=1, oldest_s=0.1), last_answer_age_s=5000.0)) == []
+    came = rows(unanswered=1, oldest_s=0.1, partitions=(Partition(3, 1, 0.1),))
+    assert reasons(PARTS, CONNECTORS, data(rows=came, last_answer_age_s=5000.0)) == []
+
+
+def test_one_partition_that_stands_beside_seven_that_move_is_a_reason():
+    beside = (Partition(0, 20, 0.2), Partition(5, 1200, 90.0), Partition(6, 3, 1.0))
+    found = reasons(PARTS, CONNECTORS, data(rows=rows(unanswered=1223, oldest_s=95.0, partitions=beside)))
+    assert found == ["1,200 rows wait for their answer in partition 5, and nothing moved there for 90 s"]
 
 
 @pytest.mark.parametrize(("changes", "says"), [
-    ({"rows": rows(unanswered=2, oldest_s=60.0), "last_answer_age_s": 45.0}, "2 rows wait.*45 s old"),
-    ({"rows": rows(source=900, answered=0), "last_answer_age_s": None}, "900 rows wait.*ever"),
+    ({"rows": rows(partitions=(Partition(0, 2, 70.0), Partition(7, 1, 99.0)))}, "3 rows wait.* 0, 7,.* for 70 s"),
+    ({"rows": rows(unmirrored=900, mirror_stands=True)}, "900 rows wait to be mirrored"),
     ({"slots": []}, "no replication slot"),
     ({"slots": [Slot("s", False, "reserved", 1, 1)]}, "slot s has no reader"),
     ({"slots": [Slot("s", True, "lost", 1, 1)]}, "slot s is lost"),
