@@ -50,13 +50,13 @@ def demo(
     try:
         found, times = _stream(settings, children, began, ours, rows, rate, seed)
     finally:
-        _clean_up(settings, children, ours)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to skip
+        try:
+            _clean_up(settings, children, ours)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to skip
     print(json.dumps(summary(found, began, times)), flush=True)
-    if not found.sound:
-        raise CargostreamError(
-            f"Of {found.rows} rows {found.missing} have no prediction, {found.phantom} predictions belong to no row "
-            f"and {found.conflicts} answers disagree; see `cargostream status` and `cargostream logs`.")
+    if words := fault(found, rows):
+        raise CargostreamError(words)
 
 
 def register(app: typer.Typer) -> None:
@@ -74,6 +74,17 @@ def summary(found: "RunReport", began: float, times: dict[str, float | None]) ->
         "accuracy": _rounded(found.accuracy, 4), "model_version": found.model_version,
         **times, "first_prediction_s": _rounded(first, 2),
     }
+
+
+def fault(found: "RunReport", asked: int | None) -> str | None:
+    """What is wrong with a run of which `asked` rows were wanted (None: any number), in a sentence; None if nothing."""
+    if not found.sound:
+        return (f"Of {found.rows} rows {found.missing} have no prediction, {found.phantom} predictions belong to no "
+                f"row and {found.conflicts} answers disagree; see `cargostream status` and `cargostream logs`.")
+    if asked is not None and found.rows < asked:
+        return (f"Only {found.rows} of the {asked} rows that were asked for were put in, as the producer ended early; "
+                "see `cargostream logs producer`.")
+    return None
 
 
 def start_times(runner: dict[str, Any] | None, began: float, seen: float, ours: bool) -> dict[str, float | None]:
@@ -95,8 +106,9 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 def _stream(settings: "Settings", children: list[subprocess.Popen[bytes]], began: float, ours: bool,
             rows: int | None, rate: float, seed: int) -> "tuple[RunReport, dict[str, float | None]]":
+    from cargostream.cli.addresses import addresses
     from cargostream.cli.produce import new_run
-    from cargostream.cli.stack import stack_status, start_stack
+    from cargostream.cli.stack import running, stack_status, start_stack
     from cargostream.cli.watch import Run, watch
     from cargostream.database import engine
     from operations.run import newest_id
@@ -113,7 +125,7 @@ def _stream(settings: "Settings", children: list[subprocess.Popen[bytes]], began
         _expect(drawing, settings.home, "images")
 
     source, target = engine(settings, "source", "dashboard"), engine(settings, "target", "dashboard")
-    run = Run(new_run(), newest_id(source), rows)
+    run = Run(new_run(), newest_id(source))
     producer = _child(settings.home, "producer", "produce", "--run", run.name, "--rate", str(rate), "--seed", str(seed),
                       *(["--rows", str(rows)] if rows else []))
     children.append(producer)
@@ -124,8 +136,9 @@ def _stream(settings: "Settings", children: list[subprocess.Popen[bytes]], began
         _expect(producer, settings.home, "producer")
         return False
 
-    found = watch(source, target, run, _addresses(settings), producing)
-    runner = _await(settings, "ready_s") if found.sound else stack_status(settings)
+    places = {**addresses(settings), "logs": str(settings.home / "logs")}
+    found = watch(source, target, run, places, producing, lambda: running(settings))
+    runner = _await(settings, "ready_s") if fault(found, rows) is None else stack_status(settings)
     return found, start_times(runner, began, seen, ours)
 
 
@@ -162,18 +175,6 @@ def _await(settings: "Settings", moment: str) -> dict[str, Any]:
         if time.monotonic() > deadline or any(runner["parts"][name]["state"] == "failed" for name in slow):
             raise CargostreamError(f"{', '.join(slow)} did not become ready; see `cargostream logs {slow[0]}`.")
         time.sleep(0.1)
-
-
-def _addresses(settings: "Settings") -> dict[str, str]:
-    return {
-        "source Postgres": f"{settings.host}:{settings.source_port}/{settings.source_database}",
-        "target Postgres": f"{settings.host}:{settings.target_port}/{settings.target_database}",
-        "Kafka": settings.bootstrap,
-        "Kafka Connect": settings.connect_url,
-        "MLflow": settings.tracking_uri,
-        "worker": f"http://{settings.host}:{settings.worker_port}/readyz",
-        "logs": str(settings.home / "logs"),
-    }
 
 
 def _clean_up(settings: "Settings", children: list[subprocess.Popen[bytes]], ours: bool) -> None:

@@ -10,42 +10,49 @@ from sqlalchemy.exc import DBAPIError
 
 from cargostream.cli.output import err
 from cargostream.errors import CargostreamError
-from dashboards.live import Figures, read_figures
+from dashboards.live import Figures, Settled, read_figures
 from dashboards.terminal import live_view, plain_line
 from operations.run import RunReport, report
 
 EVERY_S = 1.0
 PLAIN_LINE_EVERY_S = 5.0
 STALLED_S = 120.0
-"""Rows wait and none was answered for so long: the pipeline is stuck. A cold machine is slow, but not so slow."""
+"""A run that is not complete got no answer for so long: the pipeline is stuck. A cold machine is slow, but not so."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the producer: its name, the newest id before it, and how many rows it writes (None: no end)."""
+    """One run of the producer: its name, and the newest id before it."""
 
     name: str
     since: int
-    rows: int | None
 
 
-def watch(source: Engine, target: Engine, run: Run, addresses: dict[str, str],
-          producing: Callable[[], bool]) -> RunReport:
+def watch(source: Engine, target: Engine, run: Run, addresses: dict[str, str], producing: Callable[[], bool],
+          running: Callable[[], bool]) -> RunReport:
     """Show the figures until every row of the run is answered, or nothing has been for `STALLED_S`.
 
-    `producing` tells whether rows still come; it may raise.
+    `producing` tells whether rows still come and may raise; `running` tells whether the stack is there at all. A
+    database that is away for less than `STALLED_S` is waited for.
+
+    Raises:
+        CargostreamError: the stack was stopped, or a database stays away.
     """
+    settled = Settled(run.since)
     answered, since = -1, time.monotonic()
     with _screen(addresses) as show:
         while True:
             # Asked before the databases are: when it says no, they hold every row of the run.
             coming = producing()
-            figures = read_figures(source, target, run.since)
+            if not running():
+                raise CargostreamError("The stack was stopped while rows waited; see `cargostream logs supervisor`.")
+            figures, settled = read_figures(source, target, run.since, settled)
             show(figures)
             if not coming and (found := _report(source, target, run)) and not found.missing:
                 return found
-            now = (figures.predicted or 0) + (figures.rejected or 0)
-            if now != answered or not figures.waiting:
+            # Unknown is no progress: who waits for a database waits for an answer too.
+            now = answered if figures.answered is None else figures.answered
+            if now != answered or (coming and not figures.waiting):
                 answered, since = now, time.monotonic()
             if time.monotonic() - since > STALLED_S:
                 return _last_look(source, target, run)
@@ -60,7 +67,7 @@ def _report(source: Engine, target: Engine, run: Run) -> RunReport | None:
 
 
 def _last_look(source: Engine, target: Engine, run: Run) -> RunReport:
-    err.print(f"[bold red]No row was answered for {STALLED_S:.0f} s while rows wait.[/]")
+    err.print(f"[bold red]No row was answered for {STALLED_S:.0f} s, and the run is not complete.[/]")
     found = _report(source, target, run)
     if found is None:
         raise CargostreamError("A database does not answer; see `cargostream status` and `cargostream logs`.")

@@ -1,3 +1,3 @@
--- Target. Share of right answers among the newest 5,000 whose truth is known by now.
-SELECT avg(correct::int) AS accuracy
-  FROM (SELECT correct FROM cargo_result ORDER BY stored_at DESC LIMIT 5000) AS newest
+-- Target. Share of right answers among the newest 5,000 to rows after the id `since`, where the truth is known by now.
+SELECT avg(correct::int)::float AS accuracy
+  FROM (SELECT correct FROM cargo_result WHERE source_id > :since ORDER BY source_id DESC LIMIT 5000) AS newest

@@ -1,5 +1,4 @@
--- Target. What the last minute's answers say (at most the newest 5,000), most frequent first.
+-- Target. What the newest 5,000 answers to rows after the id `since` say, most frequent first.
 SELECT label, count(*) AS answers
-  FROM (SELECT label FROM cargo_prediction WHERE stored_at > now() - interval '1 minute'
-         ORDER BY stored_at DESC LIMIT 5000) AS newest
+  FROM (SELECT label FROM cargo_prediction WHERE source_id > :since ORDER BY source_id DESC LIMIT 5000) AS newest
  WHERE label IS NOT NULL GROUP BY label ORDER BY answers DESC, label

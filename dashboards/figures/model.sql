@@ -1,3 +1,5 @@
--- Target. The model that gave the newest prediction.
+-- Target. The model that predicted the newest row after the id `since`, of the newest 5,000 that are answered.
 SELECT model_name, model_version
-  FROM cargo_prediction WHERE status = 'predicted' ORDER BY stored_at DESC LIMIT 1
+  FROM (SELECT source_id, model_name, model_version, status FROM cargo_prediction WHERE source_id > :since
+         ORDER BY source_id DESC LIMIT 5000) AS newest
+ WHERE status = 'predicted' ORDER BY source_id DESC LIMIT 1

@@ -1,2 +1,2 @@
--- Source. Rows that came in after the id `since`.
-SELECT count(*) AS rows_in FROM cargo WHERE id > :since
+-- Source. Rows with ids after `after` and up to `upto`, and the newest of these ids.
+SELECT count(*) AS rows_in, coalesce(max(id), :after) AS newest FROM cargo WHERE id > :after AND id <= :upto

@@ -1,6 +1,6 @@
 """The demo's last line."""
 
-from cargostream.cli.demo import start_times, summary
+from cargostream.cli.demo import fault, start_times, summary
 from operations.run import RunReport
 
 FOUND = RunReport(rows=300, predicted=298, rejected=1, missing=1, phantom=0, conflicts=0, redelivered=2, p50_ms=41.234,
@@ -38,12 +38,24 @@ def test_what_is_not_ready_yet_has_no_time():
     assert start_times(None, BEGAN, seen=BEGAN + 1, ours=True) == {"start_s": 1.0, "ready_s": None}
 
 
-def test_only_a_whole_run_is_sound():
-    def found(**changes):
-        whole = {"rows": 1, "predicted": 1, "rejected": 0, "missing": 0, "phantom": 0, "conflicts": 0, "redelivered": 0,
-                 "p50_ms": 1.0, "p99_ms": 1.0, "accuracy": 1.0, "model_version": 1, "first_stored_at": 1.0}
-        return RunReport(**(whole | changes))
+def whole(**changes):
+    found = {"rows": 1, "predicted": 1, "rejected": 0, "missing": 0, "phantom": 0, "conflicts": 0, "redelivered": 0,
+             "p50_ms": 1.0, "p99_ms": 1.0, "accuracy": 1.0, "model_version": 1, "first_stored_at": 1.0}
+    return RunReport(**(found | changes))
 
-    assert found().sound
-    assert found(redelivered=1).sound
-    assert not any(found(**{fault: 1}).sound for fault in ("missing", "phantom", "conflicts"))
+
+def test_only_a_whole_run_is_sound():
+    assert whole().sound
+    assert whole(redelivered=1).sound
+    assert not any(whole(**{one: 1}).sound for one in ("missing", "phantom", "conflicts"))
+
+
+def test_rows_that_were_asked_for_and_never_came_are_a_fault():
+    cut = whole(rows=120, predicted=120)
+    assert fault(cut, 120) is None
+    assert fault(cut, None) is None
+    assert "Only 120 of the 300 rows" in fault(cut, 300)
+
+
+def test_an_unsound_run_is_a_fault_however_many_rows_it_has():
+    assert "2 predictions belong to no row" in fault(whole(phantom=2), None)
