@@ -108,20 +108,30 @@ class Intake:
         await self._assigned.wait()
         if self._closed or message.generation_id != self._generation:
             return  # it comes again, to whoever has the partition next
-        at = Coordinates(message.topic, self._epoch, message.partition, message.offset)
-        if await self._pipeline.take(at, message.key, message.value) is Receipt.GAP:
-            await self._explain_gap(at)
-            await self._pipeline.take(at, message.key, message.value)
-
-    async def _explain_gap(self, at: Coordinates) -> None:
-        """Faust can hand over what was fetched for the assignment before, and then drops the records that were due.
-        Transaction markers leave a gap too; what lies there tells which it is."""
-        if (window := self._pipeline.windows.get(at.partition)) is None:
+        if (window := self._pipeline.windows.get(message.partition)) is None:
             return
-        first = await asyncio.to_thread(self._broker.first_record, at.topic, at.partition, window.position)
-        if first != at.offset:
-            give_up("records were skipped", due=first, **at._asdict())
+        at = Coordinates(message.topic, self._epoch, message.partition, message.offset)
+        if await self._pipeline.take(window, at, message.key, message.value) is Receipt.GAP:
+            await self._explain_gap(window, at)
+            await self._pipeline.take(window, at, message.key, message.value)
+
+    async def _explain_gap(self, window: Window, at: Coordinates) -> None:
+        """Transaction markers leave gaps. Retention leaves one where it overtakes this worker: Kafka then goes on at
+        the beginning. Faust leaves one where it hands over what was fetched for the assignment before, and drops the
+        records that were due. What the broker still has tells which it is."""
+        due = window.due
+        remains = await asyncio.to_thread(self._broker.remains, at.topic, at.partition, due)
+        if self._pipeline.windows.get(at.partition) is not window:
+            return
+        if remains.first < at.offset:
+            give_up("records were skipped", due=remains.first, **at._asdict())
+        if remains.beginning > due:
+            self._lost(at.partition, f"records {due} to {at.offset - 1} were removed before they were read")
         window.skip_to(at.offset)
+
+    def _lost(self, partition: int, gap: str) -> None:
+        self._report("offsets_lost", "alarm", f"{SOURCE_TOPIC} partition {partition}",
+                     f"In the worker's positions there is a gap: {gap}. Run verify.")
 
     def _drop(self) -> None:
         self._assigned.clear()
@@ -139,8 +149,7 @@ class Intake:
             give_up("the assignment could not be checked", error=str(error))
         for partition, position in sorted(positions.items()):
             if position.gap:
-                self._report("offsets_lost", "alarm", f"{SOURCE_TOPIC} partition {partition}",
-                             f"In the worker's positions there is a gap: {position.gap}. Run verify.")
+                self._lost(partition, position.gap)
         self._epoch, self._generation = known.epoch, app.consumer_generation_id
         self._committed = {p: position.start for p, position in positions.items()}
         self._pipeline.windows = {p: Window(position.start) for p, position in positions.items()}

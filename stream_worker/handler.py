@@ -77,11 +77,14 @@ def handle(key: bytes | None, value: bytes | None, store: ImageStore, model: Mod
 
 def condemn(key: bytes | None, value: bytes | None, model: Model) -> Outcome:
     """The answer to a record that ends whatever process handles it; its image is left alone."""
-    read = read_row(key, value)
+    why = "a process that tried this record ended, twice"
+    try:
+        read = read_row(key, value)
+    except Exception:  # reading it may be what ends them
+        return Unreadable(why)
     if isinstance(read, Unreadable):
         return read
-    return Rejected(read[0], Served(model.name, model.version, model.engine), RejectCode.CRASHED_WORKER,
-                    "a process that tried this record ended, twice")
+    return Rejected(read[0], Served(model.name, model.version, model.engine), RejectCode.CRASHED_WORKER, why)
 
 
 def read_row(key: bytes | None, value: bytes | None) -> tuple[SourceRow, str | None] | Unreadable:

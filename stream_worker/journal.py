@@ -1,4 +1,4 @@
-"""Which records the threads are at, in a file that outlives the process however it ends.
+"""Which records a process may end of, in a file that outlives it however it ends.
 
 What stands in it at the next start is under suspicion of having ended the process, and no more than that: a worker that
 was killed from outside leaves suspects too. `stream_worker.trial` tells them apart.
@@ -18,7 +18,7 @@ Suspect = tuple[int, int, int, int]
 
 
 class Journal:
-    """One slot a thread. Writing one is a copy in memory; the kernel keeps it when the process dies."""
+    """Slots for one record each. Writing one is a copy in memory; the kernel keeps it when the process dies."""
 
     def __init__(self, file: Path, slots: int) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ class Journal:
             self._slots = mmap.mmap(opened.fileno(), slots * _SLOT.size)
 
     def enter(self, slot: int, at: Coordinates) -> None:
-        """The thread `slot` begins with a record."""
+        """Whoever has the slot begins with a record."""
         _SLOT.pack_into(self._slots, slot * _SLOT.size, at.epoch, at.partition, at.offset, at.attempt)
 
     def leave(self, slot: int) -> None:

@@ -66,6 +66,7 @@ class Limits:
 class Pipeline:
     """`windows` are those of the current assignment; work for any other is dropped and never acknowledged.
 
+    The journal has a slot for each thread, and one for the record for which the process gives up.
     `convicted` tries a record that the journal suspects; it blocks, and raises Unavailable if it cannot tell.
     """
 
@@ -95,13 +96,13 @@ class Pipeline:
         """Forget the assignment: called when a rebalance starts, from any thread."""
         self.windows = {}
 
-    async def take(self, at: Coordinates, key: bytes | None, value: bytes | None) -> Receipt | None:
-        """Take in a record, waiting while too many are in flight; None if its partition is not assigned any more."""
+    async def take(self, window: Window, at: Coordinates, key: bytes | None, value: bytes | None) -> Receipt | None:
+        """Take in a record that came for `window`, waiting while too many are in flight; None if that is no window of
+        the assignment any more: it may have changed during the wait."""
         seen, received = time.monotonic(), datetime.now(UTC)
         await self._room.acquire()
-        window = self.windows.get(at.partition)
-        receipt = None if window is None else window.receive(at.offset)
-        if window is None or receipt is not Receipt.NEW:
+        receipt = window.receive(at.offset) if self.windows.get(at.partition) is window else None
+        if receipt is not Receipt.NEW:
             self._room.release()
             return receipt
         work = Work(window, at, key, value, received, seen)
@@ -183,6 +184,7 @@ class Pipeline:
     def _postpone(self, work: Work, outcome: NotYet) -> None:
         work.faults += outcome.wait is Wait.FAULT
         if work.faults >= FAULTS_MAX:
+            self._journal.enter(self.limits.threads, work.at)  # whoever comes next shall try it in a child
             give_up("a record could not be handled", detail=outcome.detail, **work.at._asdict())
         if work not in self.waits:
             self.waits.add(work)

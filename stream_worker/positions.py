@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
@@ -49,6 +50,13 @@ class Position:
         return None
 
 
+class Remains(NamedTuple):
+    """The partition's beginning, and the offset of the first record from the one that was asked about on."""
+
+    beginning: int
+    first: int
+
+
 def known_topic(run: Path, name: str) -> Topic:
     """The topic as `topics.json` in the folder `run` has it.
 
@@ -92,14 +100,16 @@ class Broker:
         return {tp.partition: Position(tp.offset if tp.offset >= 0 else None, *end)
                 for tp, end in zip(committed, ends, strict=True)}
 
-    def first_record(self, topic: str, partition: int, offset: int) -> int:
-        """The offset of the first record from `offset` on. Raises Unavailable: there is none, or no broker."""
+    def remains(self, topic: str, partition: int, offset: int) -> Remains:
+        """What is left of a partition from `offset` on. Raises Unavailable: no record, or no broker."""
         with self._reader() as reader:
-            reader.assign([TopicPartition(topic, partition, offset)])
+            asked = TopicPartition(topic, partition, offset)
+            reader.assign([asked])
             message = reader.poll(TIMEOUT_S)
-            if message is None or message.error() or (found := message.offset()) is None:
+            if message is None or message.error() or (first := message.offset()) is None:
                 raise Unavailable(f"No record of {topic} partition {partition} came from offset {offset} on.")
-            return found
+            # Asked last: with what is removed meanwhile, a gap counts as lost rather than as nothing.
+            return Remains(reader.get_watermark_offsets(asked, timeout=TIMEOUT_S)[0], first)
 
     @contextmanager
     def _reader(self) -> Iterator[Consumer]:

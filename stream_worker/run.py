@@ -67,8 +67,8 @@ class Process:
         limits = Limits(settings.window, threads, settings.image_patience_s, settings.image_max_pixels,
                         settings.image_timeout_s)
         self.pipeline = Pipeline(limits, FolderStore(settings.image_store, settings.image_max_bytes),
-                                 self.follower.current, Journal(settings.home / "run" / f"journal-{index}", threads),
-                                 self.convicted)
+                                 self.follower.current,
+                                 Journal(settings.home / "run" / f"journal-{index}", threads + 1), self.convicted)
         self.sender: Sender[Work | None] = Sender(
             settings.bootstrap, f"{WORKER_GROUP}-{index}", asyncio.get_running_loop(), self.confirm)
         self.broker = Broker(settings.bootstrap, WORKER_GROUP)

@@ -1,12 +1,10 @@
 """Tries a suspected record in a process of its own, which may die of it.
 
-Only the child's own death or time-out counts, and only after it has said that it is ready, with its model open and the
-store in reach: what keeps it from getting there is not the record's doing.
+Only the child's own end (by a fault of its code, too) or time-out counts, and only after it has said that it is ready,
+with its model open and the store in reach: what keeps it from getting there is not the record's doing.
 """
 
-import ctypes
 import select
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +13,10 @@ import msgspec
 
 from cargostream.errors import Unavailable
 from cargostream.images import MARKER, FolderStore
+from cargostream.process import die_with_parent
 from cargostream.served import open_model
 from stream_worker.handler import handle
+from stream_worker.outcomes import NotYet, Wait
 
 READY = b"ready\n"
 READY_S = 60.0
@@ -65,17 +65,17 @@ def _dies(case: Case) -> bool:
 
 def main() -> None:
     """The child: reads a case from standard input, says that it is ready, handles the record."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)  # not to outlive a killed worker
+    die_with_parent()
     case = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Case)
     model = open_model(Path(case.model), 1)
     if not Path(case.store, MARKER).is_file():
         sys.exit("the store is not there")
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
-    handle(case.key, case.value, FolderStore(Path(case.store), case.max_bytes), model,
-           max_pixels=case.max_pixels, patient=False)
+    outcome = handle(case.key, case.value, FolderStore(Path(case.store), case.max_bytes), model,
+                     max_pixels=case.max_pixels, patient=False)
+    if isinstance(outcome, NotYet) and outcome.wait is Wait.FAULT:
+        sys.exit(outcome.detail)
 
 
 if __name__ == "__main__":

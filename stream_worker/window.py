@@ -24,7 +24,6 @@ class Window:
         self.position = start
         """Every record below this offset is answered: what may be committed."""
         self._next = start
-        self._started = False
         self._open: deque[int] = deque()
         self._answered: set[int] = set()
 
@@ -34,20 +33,24 @@ class Window:
     def receive(self, offset: int) -> Receipt:
         """Take in a record.
 
-        GAP: between what is due and this first record of the assignment there are offsets that never came, and the
-        record was not taken in. `skip_to` says that nothing is lost.
+        GAP: between what is due and this record there are offsets that never came, and the record was not taken in.
+        `skip_to` says that they are accounted for.
         """
         if offset < self._next:
             return Receipt.SEEN
-        if not self._started and offset > self._next:
+        if offset > self._next:
             return Receipt.GAP
-        self._started = True
         self._next = offset + 1
         self._open.append(offset)
         return Receipt.NEW
 
+    @property
+    def due(self) -> int:
+        """The offset that comes next if none is left out."""
+        return self._next
+
     def skip_to(self, offset: int) -> None:
-        """There are no records between what is due and `offset`: only transaction markers."""
+        """No records are to come between what is due and `offset`."""
         self._next = offset
 
     def answer(self, offset: int) -> None:

@@ -18,6 +18,9 @@ def test_the_position_is_the_first_record_without_an_answer(start: int, steps: l
     while arriving or unanswered:
         if arriving and (not unanswered or data.draw(st.booleans())):
             offset = arriving.pop(0)
+            if offset > window.due:
+                assert window.receive(offset) is Receipt.GAP
+                window.skip_to(offset)
             assert window.receive(offset) is Receipt.NEW
             assert window.receive(data.draw(st.integers(start, offset))) is Receipt.SEEN
             unanswered.add(offset)
@@ -32,10 +35,15 @@ def test_the_position_is_the_first_record_without_an_answer(start: int, steps: l
     assert window.position == offsets[-1] + 1
 
 
-def test_a_first_record_beyond_the_due_one_is_not_taken_in_until_the_gap_is_explained() -> None:
-    window = Window(10)
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_record_beyond_the_due_one_is_not_taken_in_until_the_gap_is_explained(before: int) -> None:
+    """At the start of an assignment as in its midst."""
+    window = Window(10 - before)
+    for offset in range(10 - before, 10):
+        assert window.receive(offset) is Receipt.NEW
+        window.answer(offset)
     assert [window.receive(o) for o in (12, 13)] == [Receipt.GAP] * 2
-    assert (window.position, len(window)) == (10, 0)
+    assert (window.position, window.due, len(window)) == (10, 10, 0)
     window.skip_to(12)
     assert [window.receive(o) for o in (11, 12, 13)] == [Receipt.SEEN, Receipt.NEW, Receipt.NEW]
     window.answer(13)

@@ -50,7 +50,7 @@ def play(story: Callable[[Pipeline, Outbox], Awaitable[None]], store: ImageStore
     """Run a story on a pipeline with one partition that starts at offset 0."""
     async def main() -> None:
         with TemporaryDirectory() as folder:
-            journal = Journal(Path(folder, "journal"), limits.threads)
+            journal = Journal(Path(folder, "journal"), limits.threads + 1)
         pipeline = Pipeline(limits, store or MemoryStore(IMAGES), MemoryModel, journal, lambda *_: guilty)
         journal.suspects |= suspects
         outbox = Outbox(pipeline, at_once)
@@ -63,9 +63,10 @@ def play(story: Callable[[Pipeline, Outbox], Awaitable[None]], store: ImageStore
     asyncio.run(main())
 
 
-async def put(pipeline: Pipeline, offset: int, path: str) -> Receipt | None:
+async def put(pipeline: Pipeline, offset: int, path: str, window: Window | None = None) -> Receipt | None:
     key, value = {"id": offset}, {"id": offset, "__op": "c", "image_path": path}
-    return await pipeline.take(Coordinates("t", 1, 0, offset), msgspec.json.encode(key), msgspec.json.encode(value))
+    return await pipeline.take(window or pipeline.windows[0], Coordinates("t", 1, 0, offset), msgspec.json.encode(key),
+                               msgspec.json.encode(value))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -131,13 +132,29 @@ def test_what_was_dropped_is_never_acknowledged() -> None:
         await put(pipeline, 0, "none.png")
         await until(lambda: pipeline.waits)
         pipeline.drop()
-        assert await put(pipeline, 1, "1.png") is None
+        assert await put(pipeline, 1, "1.png", old) is None
         pipeline.windows = {0: Window(0)}
         await until(lambda: not pipeline.in_flight)
         assert (old.position, pipeline.positions(), outbox.sent) == (0, {0: 0}, [])
         assert await put(pipeline, 0, "1.png") is Receipt.NEW
         await until(lambda: pipeline.positions() == {0: 1})
     play(story)
+
+
+def test_a_record_that_waited_for_room_while_the_assignment_changed_is_dropped() -> None:
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        for offset in range(LIMITS.window):
+            await put(pipeline, offset, "1.png")
+        await until(lambda: len(outbox.sent) == LIMITS.window)
+        late = asyncio.create_task(put(pipeline, LIMITS.window, "1.png"))
+        await asyncio.sleep(0.05)
+        pipeline.drop()
+        pipeline.windows = {0: Window(0)}
+        for _, work in outbox.sent:
+            pipeline.confirm(work)
+        assert await late is None, "not the new window's record, whose first is due"
+        assert await put(pipeline, 0, "1.png") is Receipt.NEW
+    play(story, at_once=False)
 
 
 def test_a_stuck_image_is_noticed_and_holds_up_no_other() -> None:
