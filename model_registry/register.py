@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cargostream.addresses import is_loopback, without_password
 from cargostream.errors import CargostreamError
 from cargostream.records import CHAMPION
+from cargostream.registry import ask_champion, open_registry
 from cargostream.served import Manifest, artifact_digest, open_model, read_manifest
 from cargostream.settings import Settings
-from model_registry.mlflow_rest import champion_of, is_loopback, versions_of
+from model_registry.mlflow_rest import versions_of
 
 EXPERIMENT = "cargostream"
 
@@ -41,7 +43,8 @@ def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, flo
     known = [version.version for version in versions_of(settings.tracking_uri, settings.model_name)
              if version.tags.get("digest") == model.digest]
     version = known[-1] if known else _new_version(settings, folder, epochs)
-    champion = champion_of(settings.tracking_uri, settings.model_name, CHAMPION) is None
+    with open_registry(settings.tracking_uri) as registry:
+        champion = ask_champion(registry, settings.model_name) is None
     if champion:
         with _mlflow_errors(settings):
             _client(settings).set_registered_model_alias(settings.model_name, CHAMPION, str(version))
@@ -118,5 +121,5 @@ def _mlflow_errors(settings: Settings) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise CargostreamError(f"MLflow at {settings.tracking_uri} did not take the model: "
-                               f"{str(error).splitlines()[0]}") from error
+        raise CargostreamError(without_password(f"MLflow at {settings.tracking_uri} did not take the model: "
+                                                f"{str(error).splitlines()[0]}")) from error

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 from cargostream.errors import CargostreamError
-from cargostream.records import CHAMPION
+from cargostream.registry import ask_champion, open_registry
 from cargostream.settings import Settings
-from model_registry.mlflow_rest import champion_of
 
 STARTER = Path(__file__).resolve().parent / "starter"
 TIMEOUT_S = 120
@@ -21,8 +20,9 @@ def ensure_champion(settings: Settings) -> None:
         Unavailable: MLflow cannot be reached.
         CargostreamError: it does not take the model.
     """
-    if champion_of(settings.tracking_uri, settings.model_name, CHAMPION) is not None:
-        return
+    with open_registry(settings.tracking_uri) as registry:
+        if ask_champion(registry, settings.model_name) is not None:
+            return
     # A process of its own: the caller lives as long as the stack and shall not carry mlflow's 200 MB.
     environment = os.environ | {
         "CARGOSTREAM_HOME": str(settings.home), "MLFLOW_TRACKING_URI": settings.tracking_uri,

@@ -9,13 +9,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import aiohttp
-
 from cargostream.errors import ModelRefused, Unavailable
+from cargostream.registry import Champion, ask_champion, open_registry
 from cargostream.served import ServedModel, open_model
 from stream_worker.cache import Cache, Pointer
 from stream_worker.logs import log
-from stream_worker.registry import Champion, ask_champion
 
 RETRY_S = 10.0
 """How long a version whose download failed is left alone."""
@@ -46,10 +44,10 @@ class Follower:
     async def follow(self) -> None:
         """Serve from the cache at once, then follow the registry for ever."""
         await self._start_from_cache()
-        async with aiohttp.ClientSession() as session:
+        with open_registry(self._uri) as registry:
             while True:
                 try:
-                    champion = await ask_champion(session, self._uri, self._name)
+                    champion = await asyncio.to_thread(ask_champion, registry, self._name)
                 except Unavailable as error:
                     self._note(f"unreachable: {error}")
                 else:

@@ -17,7 +17,7 @@ from cargostream.errors import ModelRefused, Unavailable
 from cargostream.records import CHAMPION
 from cargostream.served import GOLDEN, MANIFEST, MODEL, artifact_digest, open_model
 from cargostream.settings import Settings
-from model_registry.mlflow_rest import champion_of, versions_of
+from model_registry.mlflow_rest import versions_of
 from model_registry.register import register
 from model_registry.starter import STARTER, ensure_champion
 from tests.support.artifacts import write_artifact
@@ -63,14 +63,12 @@ def settings(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settin
 
 def test_the_first_becomes_champion_and_the_next_does_not(settings: Settings, tmp_path: Path) -> None:
     uri, name = settings.tracking_uri, settings.model_name
-    assert champion_of(uri, name, CHAMPION) is None
     assert versions_of(uri, name) == []
     write_artifact(tmp_path / "a")
     write_artifact(tmp_path / "b", shift=1)
     assert register(settings, tmp_path / "a") == (1, True, True)
     assert register(settings, tmp_path / "b") == (2, True, False)
     assert register(settings, tmp_path / "a") == (1, False, False)  # the same once more
-    assert champion_of(uri, name, CHAMPION) == 1
     newest, oldest = versions_of(uri, name)
     assert (newest.version, newest.aliases) == (2, ())
     assert (oldest.version, oldest.aliases) == (1, (CHAMPION,))
@@ -82,8 +80,8 @@ def test_what_comes_out_is_what_went_in(settings: Settings, tmp_path: Path) -> N
     version = register(settings, tmp_path / "in", [{"loss": 1.0}, {"loss": 0.5}]).version
     (tmp_path / "out").mkdir()
     fetched = subprocess.run(
-        [sys.executable, "-m", "stream_worker.fetch_model", settings.tracking_uri, settings.model_name, str(version),
-         str(tmp_path / "out")], timeout=120, capture_output=True, text=True)
+        [sys.executable, "-m", "stream_worker.fetch_model", settings.model_name, str(version), str(tmp_path / "out")],
+        env=os.environ | {"MLFLOW_TRACKING_URI": settings.tracking_uri}, timeout=120, capture_output=True, text=True)
     assert fetched.returncode == 0, fetched.stderr
     model = open_model(tmp_path / "out", version=version, digest=digest)
     assert model.digest == digest
@@ -191,7 +189,7 @@ def test_training_ends_in_a_registered_model_that_can_be_served(settings: Settin
     manifest = msgspec.json.decode((tmp_path / "artifact" / MANIFEST).read_bytes())
     assert manifest["training"]["seed"] == 3
     assert "--seed 3" in manifest["training"]["command"]
-    assert champion_of(settings.tracking_uri, settings.model_name, CHAMPION) == 1
+    assert [version.aliases for version in versions_of(settings.tracking_uri, settings.model_name)] == [(CHAMPION,)]
     again = command(settings, "train", "--set", "monday", "--store", str(store), "--out", str(tmp_path / "artifact"))
     assert again.returncode == 2
     assert "is there already" in again.stderr
