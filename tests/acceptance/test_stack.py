@@ -110,6 +110,19 @@ def test_a_part_that_does_not_start_is_explained(run: Run, tmp_path: Path) -> No
     assert not running(home)
 
 
+def test_another_admin_password_is_told_and_not_waited_out(run: Run, tmp_path: Path,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("up", "--only", "source").returncode == 0
+    assert run("down").returncode == 0
+    monkeypatch.setenv("CARGOSTREAM_ADMIN_PASSWORD", "another")
+    began = time.monotonic()
+    up = run("up", "--only", "source")
+    assert time.monotonic() - began < 30
+    assert up.returncode == 1
+    assert "made with another superuser's password" in " ".join(up.stderr.split())
+    assert not running(tmp_path / "home")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_foreground_stack_ends_with_its_command(run: Run, tmp_path: Path, number: signal.Signals) -> None:
