@@ -12,7 +12,7 @@ from cargostream import records
 from cargostream.records import Event, IngestRecord, Prediction, SourceRow
 from connectors.desired import CONNECTORS
 from connectors.schema import sql_files
-from connectors.topics import DATA_TOPICS, READERS
+from connectors.topics import DATA_TOPICS
 
 COLUMN = re.compile(r'^  "?([a-z_0-9]+)"? +([a-z]+(?:\[\])?)', re.MULTILINE)
 TYPES = {int: {"bigint", "int"}, float: {"real"}, str: {"text", "timestamptz"}, list[float]: {"real[]"}}
@@ -100,4 +100,4 @@ def test_sinks_read_the_topics_that_are_applied_and_reset():
         config = json.loads(files("connectors.files").joinpath(f"{name}.json").read_text())
         topics = set(config["topics"].split(","))
         assert topics <= set(DATA_TOPICS)
-        assert topics == {topic for topic, groups in READERS.items() if f"connect-{name}" in groups}
+        assert topics == set(records.READER_GROUPS[f"connect-{name}"])
