@@ -47,7 +47,6 @@ class Locked:
         name = self.url_path.rsplit("/", 1)[1]
         return root / self.folder / (name if name.endswith(".jar") else f".{name}.unpacked")
 
-
     def jars(self, root: Path) -> list[tuple[Path, int, str]]:
         """File, size and digest of every jar that this brings; none where that is not known."""
         place = self.place(root)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +118,18 @@ def _stop_supervisor(home: Path, hard: bool) -> None:
 def _orphans(home: Path) -> list[psutil.Process]:
     """Parts that outlive their supervisor for a while, since it was killed.
 
-    A number that the system has given to another process since the status was written is not one of them.
+    A process that began before the supervisor or after the status was written only has the number of a part.
     """
     status = _last_status(home)
     if status is None:
         return []
-    written, found = (home / "run" / "status.json").stat().st_mtime, []
+    first = datetime.fromisoformat(status["started_at"]).timestamp() - CLOCKS
+    last = (home / "run" / "status.json").stat().st_mtime + CLOCKS
+    found = []
     for pid in (part["pid"] for part in status["parts"].values() if part["pid"]):
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             process = psutil.Process(pid)
-            if process.create_time() <= written + CLOCKS:
+            if first <= process.create_time() <= last:
                 found.append(process)
     return found
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -252,13 +253,15 @@ def test_a_supervisor_that_does_not_answer_is_killed_and_its_parts_are_gone(star
     assert events(tmp_path)[-1] == "stopped a"
 
 
-def test_a_process_that_took_over_a_number_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("started", "written"), [(-120, -60), (60, 120)])
+def test_a_process_that_took_over_a_number_is_left_alone(tmp_path: Path, started: int, written: int) -> None:
     (tmp_path / "run").mkdir()
     file = tmp_path / "run" / "status.json"
     with subprocess.Popen(["sleep", "60"]) as other:
         try:
-            file.write_text(json.dumps({"parts": {"a": {"pid": other.pid}}}))
-            os.utime(file, (time.time() - 60,) * 2)
+            started_at = datetime.fromtimestamp(time.time() + started, UTC).isoformat()
+            file.write_text(json.dumps({"started_at": started_at, "parts": {"a": {"pid": other.pid}}}))
+            os.utime(file, (time.time() + written,) * 2)
             compose.state.stop(tmp_path, hard=True)
             assert other.poll() is None
         finally:
