@@ -14,7 +14,7 @@ from PIL import Image
 from cargostream.errors import RejectCode, Rejection, Unavailable
 from cargostream.images import MemoryStore
 from cargostream.labels import CARGO_LABELS
-from stream_worker.handler import handle
+from stream_worker.handler import condemn, handle
 from stream_worker.memory import MemoryModel, class_colour
 from stream_worker.outcomes import Deleted, NotYet, Outcome, Predicted, Rejected, Unchanged, Unreadable, Wait
 
@@ -148,6 +148,16 @@ def test_whatever_a_port_raises_the_handler_returns(error: Exception, expected: 
     broken = type("Broken", (MemoryModel,), {"predict": raising(error), "__slots__": ()})()
     outcome = handle(KEY, VALUE, MemoryStore(IMAGES), broken, max_pixels=1_000_000, patient=False)
     assert isinstance(outcome, expected)
+
+
+def test_a_convicted_record_has_an_answer_even_if_reading_it_is_what_ends_processes(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = condemn(KEY, VALUE, MemoryModel())
+    assert isinstance(answer, Rejected)
+    assert answer.code == RejectCode.CRASHED_WORKER
+    monkeypatch.setattr("stream_worker.handler.read_row", raising(MemoryError()))
+    assert isinstance(condemn(KEY, VALUE, MemoryModel()), Unreadable)
 
 
 at_ease = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
