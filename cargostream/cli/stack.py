@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from cargostream.cli.addresses import addresses
 from cargostream.cli.output import err, out
 from cargostream.errors import CargostreamError, UsageError
 from cargostream.settings import Settings, load_settings
@@ -164,12 +165,7 @@ def _tail(file: Path, lines: int) -> list[str]:
 def closing_card(settings: Settings) -> str:
     """Where everything is, and what to do next: a line each."""
     lines = (
-        ("source Postgres", f"{settings.host}:{settings.source_port}/{settings.source_database}"),
-        ("target Postgres", f"{settings.host}:{settings.target_port}/{settings.target_database}"),
-        ("Kafka", settings.bootstrap),
-        ("Kafka Connect", settings.connect_url),
-        ("MLflow", settings.tracking_uri),
-        ("worker", f"http://{settings.host}:{settings.worker_port}/readyz"),
+        *addresses(settings).items(),
         ("passwords", str(settings.home / "secrets")),
         ("logs", f"{settings.home / 'logs'}  (cargostream logs connect -f)"),
         ("stop", "cargostream down  (keeps data; `reset` removes it)"),
