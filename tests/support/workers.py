@@ -18,6 +18,7 @@ from PIL import Image
 
 from cargostream.errors import Unavailable
 from cargostream.images import make_store
+from cargostream.labels import CARGO_LABELS
 from cargostream.records import DEAD_LETTER_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Prediction
 from stream_worker.cache import Cache, Pointer
 from stream_worker.memory import class_colour
@@ -102,6 +103,15 @@ class Rig:
                "timestamp": "2026-11-21T09:00:00.123456Z", "target": None, "sha256": None,
                "__source_ts_ms": 1_795_000_000_000, "__source_lsn": 1000 + source_id}
         self.record(json.dumps({"id": source_id}).encode(), json.dumps(row | columns).encode(), source_id % PARTITIONS)
+
+    def stream(self, first: int, count: int) -> None:
+        """Put rows from id `first` on, with images of every class in turn: row n is of class n mod 5."""
+        for target, label in enumerate(CARGO_LABELS):
+            if not (self.images / f"{label}/1.png").exists():
+                self.draw(f"{label}/1.png", target)
+        for source_id in range(first, first + count):
+            self.row(source_id, f"{CARGO_LABELS[source_id % 5]}/1.png")
+        assert self.producer.flush(60) == 0
 
     def record(self, key: bytes | None, value: bytes | None, partition: int) -> None:
         """Put any bytes on the source topic."""

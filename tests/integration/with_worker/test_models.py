@@ -13,10 +13,7 @@ import pytest
 from stream_worker.cache import Cache
 from stream_worker.follower import Follower
 from tests.support.artifacts import write_artifact
-from tests.support.kafka import running_broker
-from tests.support.postgres import free_port
 from tests.support.registry import Registry
-from tests.support.settings import settings_for
 from tests.support.workers import Rig
 
 
@@ -130,36 +127,32 @@ def test_a_worker_outlives_its_registry_and_starts_without_it(tmp_path: Path) ->
         registry.kill()
 
 
-def test_each_row_is_answered_by_one_version_while_the_alias_moves(registry: Registry, tmp_path: Path) -> None:
+def test_each_row_is_answered_by_one_version_while_the_alias_moves(
+    registry: Registry, rig: Rig, tmp_path: Path
+) -> None:
     name = "moving"
     shifts = {artifact(registry, name, tmp_path / f"model-{shift}", shift=shift): shift for shift in (0, 1, 2)}
     versions = list(shifts)
     registry.promote(name, versions[0])
-    settings = settings_for(tmp_path / "broker", "unused", kafka_port=free_port(), controller_port=free_port())
-    with running_broker(settings) as broker:
-        rig = Rig(tmp_path / "home", broker)
-        shutil.rmtree(rig.home / "models")
-        try:
-            rig.start(mlflow_port=registry.port, model_name=name, alias_poll_s=0.1)
-            rig.ready()
-            for target in range(5):
-                rig.draw(f"{target}.png", target)
-            rows = 0
-            for turn in range(7):
-                version = versions[turn % 3]
-                registry.promote(name, version)
-                deadline = time.monotonic() + 90
-                while rig.health()["model_version"] != version:  # rows go on coming while the model changes
-                    assert time.monotonic() < deadline, rig.log()
-                    for source_id in range(rows, rows + 20):
-                        rig.row(source_id, f"{source_id % 5}.png")
-                    rows += 20
-                    rig.producer.flush(10)
-            rig.wait("all committed", lambda: sum(rig.committed().values()) == rows)
-            answers = rig.predictions()
-            assert {a.source_id for a in answers} == set(range(rows))
-            assert {a.model_version for a in answers} == set(versions)
-            assert all((a.target + shifts[a.model_version]) % 5 == a.source_id % 5
-                       for a in answers if a.target is not None and a.model_version is not None)
-        finally:
-            rig.stop()
+    shutil.rmtree(rig.home / "models")
+    rig.start(mlflow_port=registry.port, model_name=name, alias_poll_s=0.1)
+    rig.ready()
+    for target in range(5):
+        rig.draw(f"{target}.png", target)
+    rows = 0
+    for turn in range(7):
+        version = versions[turn % 3]
+        registry.promote(name, version)
+        deadline = time.monotonic() + 90
+        while rig.health()["model_version"] != version:  # rows go on coming while the model changes
+            assert time.monotonic() < deadline, rig.log()
+            for source_id in range(rows, rows + 20):
+                rig.row(source_id, f"{source_id % 5}.png")
+            rows += 20
+            rig.producer.flush(10)
+    rig.wait("all committed", lambda: sum(rig.committed().values()) == rows)
+    answers = rig.predictions()
+    assert {a.source_id for a in answers} == set(range(rows))
+    assert {a.model_version for a in answers} == set(versions)
+    assert all((a.target + shifts[a.model_version]) % 5 == a.source_id % 5
+               for a in answers if a.target is not None and a.model_version is not None)
