@@ -42,7 +42,7 @@ def answer(response: httpx.Response) -> Any:
     """The JSON of a good answer, None where there is no body.
 
     Raises:
-        Unavailable: Connect is busy handing out its work; ask again.
+        Unavailable: Connect is starting or busy handing out its work; ask again.
         CargostreamError: Connect refused; the message has its reason.
     """
     if response.is_success:
@@ -50,6 +50,8 @@ def answer(response: httpx.Response) -> Any:
     try:
         reason = str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
+        if response.status_code == httpx.codes.NOT_FOUND:  # a page, as long as what would answer is not there yet
+            raise Unavailable("Kafka Connect is only starting; ask again.") from None
         reason = response.text
     reason = " ".join(reason.split())[:500] or f"status {response.status_code}"
     if response.status_code == CONFLICT or REBALANCE in reason:

@@ -5,12 +5,15 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import httpx
 import pytest
 
+from cargostream.errors import CargostreamError, Unavailable
 from cargostream.records import INGEST_CONNECTOR, SINK_CONNECTOR, SOURCE_CONNECTOR
 from cargostream.settings import load_settings
 from compose.kafka import OVERRIDES
 from connectors.desired import CONNECTORS, desired
+from connectors.rest import answer
 from connectors.status import cause, has_failed, is_running
 
 
@@ -62,6 +65,15 @@ def test_a_row_ends_the_wait_for_rows(settings):
     source = desired(settings)[SOURCE_CONNECTOR]
     assert source["max.batch.size"] == "1"
     assert 20 <= int(source["poll.interval.ms"]) <= 30
+
+
+def test_the_page_of_a_connect_that_is_only_starting_is_no_refusal():
+    request = httpx.Request("GET", "http://127.0.0.1/connectors")
+    with pytest.raises(Unavailable, match="only starting"):
+        answer(httpx.Response(404, html="<h2>HTTP ERROR 404 Not Found</h2>", request=request))
+    with pytest.raises(CargostreamError, match="refused GET /connectors: no such connector") as refusal:
+        answer(httpx.Response(404, json={"error_code": 404, "message": "no such connector"}, request=request))
+    assert not isinstance(refusal.value, Unavailable)
 
 
 TRACE = """org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.
