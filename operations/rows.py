@@ -86,7 +86,7 @@ def read_rows(source: Engine, target: Engine) -> Rows:
         source_count, mirrored, answered, compared=len(recent), unmirrored=len(unmirrored), unanswered=len(behind),
         oldest_s=round(max(ages), 1) if ages else None, mirror_stands=_stands(target, unmirrored),
         partitions=tuple(Partition(**row) for row in query(target, "standing", limit=RECENT)),
-        snapshot=_snapshot(target, source_count, mirrored) if source_count.rows > answered.rows else None)
+        snapshot=_snapshot(target, Snapshot(source_count.rows, mirrored.rows, answered.rows)))
 
 
 def _stands(target: Engine, unmirrored: list[int]) -> bool:
@@ -103,18 +103,25 @@ def _moves(target: Engine) -> bool:
     return age is not None and age < STALLED_S
 
 
-def _snapshot(target: Engine, source: Count, mirrored: Count) -> Snapshot | None:
-    """How far the rows of the first look at the table have come, as long as one of them waits."""
-    if not mirrored.rows:
-        return Snapshot(source.rows, 0, 0)
+def _snapshot(target: Engine, whole: Snapshot) -> Snapshot | None:
+    """How far the rows of the first look at the table have come, as long as one of them waits.
+
+    `whole` is where all rows are. Until something came after the snapshot, they are its rows; some of them may be
+    answered before they are mirrored.
+    """
+    if whole.answered >= whole.rows:
+        return None
+    if not whole.mirrored:
+        return whole
     try:
         found = query(target, "snapshot")[0]
     except OperationalError as error:
         if _too_slow(error):
             return None
         raise
-    missing = max(0, source.rows - mirrored.rows) if found["last"] else 0
-    snapshot = Snapshot(found["mirrored"] + missing, found["mirrored"], found["answered"])
+    if found["last"]:
+        return whole
+    snapshot = Snapshot(found["mirrored"], found["mirrored"], found["answered"])
     return snapshot if snapshot.answered < snapshot.rows else None
 
 
