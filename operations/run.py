@@ -25,10 +25,6 @@ class RunReport(msgspec.Struct, frozen=True):
     first_stored_at: float | None
 
     @property
-    def answered(self) -> int:
-        return self.predicted + self.rejected
-
-    @property
     def sound(self) -> bool:
         return not (self.missing or self.phantom or self.conflicts)
 
