@@ -10,6 +10,8 @@ import msgspec
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+REPEAT_S = 30.0
+
 log = logging.getLogger("cargostream.worker")
 
 
@@ -37,9 +39,27 @@ class _Json(_Lines):
         return msgspec.json.encode(self._content(record), enc_hook=str).decode()
 
 
+class _Seldom(logging.Filter):
+    """Lets a library say the same once in a while: without a broker, aiokafka has a hundred lines a second to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = (record.name, str(record.msg))
+        if record.name == log.name or record.created >= self._next.get(said, 0):
+            if len(self._next) > 1000:  # what is worded anew each time must not fill the memory
+                self._next.clear()
+            self._next[said] = record.created + REPEAT_S
+            return True
+        return False
+
+
 def set_up(as_json: bool) -> None:
     """Log to standard error. Libraries speak from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Seldom())
     handler.setFormatter(_Json() if as_json else _Lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log.setLevel(logging.INFO)
