@@ -37,13 +37,14 @@ def running_parts(home: Path) -> Iterator[Parts]:
         ports |= {"SOURCE": source.port, "TARGET": target.port}
         (home / "stack.env").write_text("".join(f"CARGOSTREAM_{name}_PORT={port}\n" for name, port in ports.items()))
         settings = load_settings(home)
-        with running_broker(settings):
-            worker = Broker(settings, connect(settings))
-            worker.start()
-            try:
+        worker = Broker(settings, connect(settings))
+        worker.launch()  # beside the broker, for which it waits by itself, as in the runner
+        try:
+            with running_broker(settings):
+                worker.wait()
                 yield Parts(settings, source, target, worker)
-            finally:
-                worker.kill()
+        finally:
+            worker.kill()
 
 
 def until(ask: Callable[[], T], what: str, deadline_s: float = 30) -> T:

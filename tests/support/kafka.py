@@ -37,10 +37,18 @@ class Broker:
 
     def start(self) -> None:
         """Start (again), and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
         self.service.prepare()
         log = (self.settings.home / "broker.log").open("ab")
         self.process = subprocess.Popen([*MORTAL, *self.service.argv], stdout=log, stderr=log, cwd=self.settings.home)
         log.close()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
         deadline = time.monotonic() + 60
         while not self._answers():
             assert self.process.poll() is None, (self.settings.home / "broker.log").read_text()[-3000:]
