@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Iterable
-from concurrent.futures import Future
 from typing import Any
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from cargostream.records import DEAD_LETTER_TOPIC, READER_GROUPS
@@ -50,7 +49,7 @@ def read_topics(bootstrap: str) -> Topics:
     partitions = [(topic, number) for topic in wanted & known.keys() for number in known[topic].partitions]
     first = _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     end = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    acknowledged = {group: _acknowledged(admin, group) for group in READER_GROUPS}
+    acknowledged = {group: _acknowledged(bootstrap, group, partitions) for group in READER_GROUPS}
     lags = [
         Lag(group, topic, sum(end[at] - max(first[at], acknowledged[group].get(at, -1)) for at in partitions
                               if at[0] == topic))
@@ -65,7 +64,12 @@ def _offsets(admin: AdminClient, partitions: Iterable[tuple[str, int]], which: O
     return {(at.topic, at.partition): future.result(TIMEOUT_S).offset for at, future in found.items()}
 
 
-def _acknowledged(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
-    futures: dict[str, Future[Any]] = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S)
-    return {(at.topic, at.partition): at.offset for at in futures[group].result(TIMEOUT_S).topic_partitions}
+def _acknowledged(bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    # By a consumer that joins nothing: librdkafka 2.16's admin call for this can end the process while the group's
+    # coordinator comes up.
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group}, logger=_quiet)
+    try:
+        found = consumer.committed([TopicPartition(*at) for at in partitions], timeout=TIMEOUT_S)
+    finally:
+        consumer.close()
+    return {(at.topic, at.partition): at.offset for at in found}
