@@ -137,6 +137,19 @@ class Rig:
             SOURCE_TOPIC, set(range(PARTITIONS)))
         return {partition: p.committed for partition, p in positions.items() if p.committed is not None}
 
+    def assert_all_answered(self, count: int) -> None:
+        """Rows 0 to count-1 of `stream` are predicted right, and the group knows that they are."""
+        answers = self.predictions()
+        assert {a.source_id for a in answers} == set(range(count))
+        assert all(a.target == a.source_id % 5 for a in answers)
+        self.wait("all committed", lambda: sum(self.committed().values()) == count)
+
+    def assert_commits_are_covered(self) -> None:
+        """No committed offset lies beyond a record without an answer."""
+        committed = self.committed()
+        answered = {(a.source_partition, a.source_offset) for a in self.predictions()}
+        assert {(p, offset) for p, end in committed.items() for offset in range(end)} <= answered
+
 
 def _holds(condition: Callable[[], object]) -> bool:
     try:

@@ -1,29 +1,12 @@
 """A worker, or its broker, is ended in every way: each record is answered, and none acknowledged before."""
 
-import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from cargostream.records import PARTITIONS
 from tests.support.workers import Rig
-
-
-def assert_all_answered(rig: Rig, count: int) -> None:
-    """Rows 0 to count-1 of `stream` are predicted right, and the group knows that they are."""
-    answers = rig.predictions()
-    assert {a.source_id for a in answers} == set(range(count))
-    assert all(a.target == a.source_id % 5 for a in answers)
-    rig.wait("all committed", lambda: sum(rig.committed().values()) == count)
-
-
-def assert_commits_are_covered(rig: Rig) -> None:
-    """No committed offset lies beyond a record without an answer."""
-    committed = rig.committed()
-    answered = {(a.source_partition, a.source_offset) for a in rig.predictions()}
-    assert {(p, offset) for p, end in committed.items() for offset in range(end)} <= answered
 
 
 def test_a_killed_worker_loses_nothing_and_had_acknowledged_nothing_unanswered(rig: Rig) -> None:
@@ -34,11 +17,11 @@ def test_a_killed_worker_loses_nothing_and_had_acknowledged_nothing_unanswered(r
         rig.wait(f"{due} answers", lambda due=due: len({a.source_id for a in rig.predictions()}) >= due)
         worker.kill()
         worker.wait(timeout=30)
-        assert_commits_are_covered(rig)
+        rig.assert_commits_are_covered()
         assert sum(rig.committed().values()) < 3000, "killed too late to show anything"
     rig.start()
     rig.wait("all committed", lambda: sum(rig.committed().values()) == 3000)
-    assert_all_answered(rig, 3000)
+    rig.assert_all_answered(3000)
 
 
 def test_a_worker_that_is_told_to_stop_leaves_nothing_to_repeat(rig: Rig) -> None:
@@ -55,41 +38,6 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_to_repeat(rig: Rig) -> Non
     assert "giving up" not in rig.log()
 
 
-def test_a_worker_that_slept_through_a_rebalance_moves_no_offset_back(rig: Rig) -> None:
-    rig.stream(0, 1500)
-    sleeper = rig.start(0)
-    rig.wait("some answers", lambda: len(rig.predictions()) >= 200)
-    os.kill(sleeper.pid, signal.SIGSTOP)
-    assert_commits_are_covered(rig)
-    rig.start(1)
-    rig.ready(1)
-    rig.wait("the other has it all", lambda: rig.health(1).get("partitions") == list(range(PARTITIONS)))
-    rig.stream(1500, 500)
-    rig.wait("all committed", lambda: sum(rig.committed().values()) == 2000)
-    os.kill(sleeper.pid, signal.SIGCONT)
-
-    def back() -> bool:
-        assert sum(rig.committed().values()) == 2000
-        return len(rig.health(0).get("partitions") or ()) == PARTITIONS // 2
-
-    rig.wait("the sleeper has its share again", back)
-    rig.stream(2000, 200)
-    rig.wait("work goes on", lambda: sum(rig.committed().values()) == 2200)
-    assert_all_answered(rig, 2200)
-
-
-def test_two_workers_share_the_partitions_and_one_takes_all_when_the_other_dies(rig: Rig) -> None:
-    first, _ = rig.start(0), rig.start(1)
-    rig.wait("four each", lambda: [len(rig.health(n).get("partitions") or ()) for n in (0, 1)] == [4, 4])
-    rig.stream(0, 400)
-    rig.wait("all committed", lambda: sum(rig.committed().values()) == 400)
-    assert all(rig.health(n)["counts"]["predicted"] > 0 for n in (0, 1))
-    first.kill()
-    rig.stream(400, 400)
-    rig.wait("all committed", lambda: sum(rig.committed().values()) == 800)
-    assert_all_answered(rig, 800)
-
-
 def test_a_broker_that_dies_and_comes_back_costs_time_only(rig: Rig) -> None:
     rig.stream(0, 1500)
     rig.start()
@@ -97,7 +45,8 @@ def test_a_broker_that_dies_and_comes_back_costs_time_only(rig: Rig) -> None:
     rig.broker.kill()
     rig.broker.start()
     rig.wait("all committed", lambda: sum(rig.committed().values()) == 1500, timeout_s=120)
-    assert_all_answered(rig, 1500)
+    rig.assert_all_answered(1500)
+    assert len(rig.log().splitlines()) < 200, "a worker without a broker fills its log"
 
 
 # A signal that a process sends itself may reach it a moment later, in another thread, at another record: the crash has
@@ -130,7 +79,7 @@ def test_a_record_that_ends_the_process_is_answered_and_no_other_suffers(
     rig.stream(51, 50)
     worker = rig.start()
     assert worker.wait(timeout=60) == status
-    assert_commits_are_covered(rig)
+    rig.assert_commits_are_covered()
     rig.start()
     rig.wait("all committed", lambda: sum(rig.committed().values()) == 101)
     answers = {a.source_id: (a.status, a.error_code) for a in rig.predictions()}
