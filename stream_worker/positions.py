@@ -113,8 +113,9 @@ class Broker:
 
     @contextmanager
     def _reader(self) -> Iterator[Consumer]:
-        reader = Consumer({
+        reader = Consumer({  # a fetch that waited for more records would hold up the questions behind it
             "bootstrap.servers": self._bootstrap, "group.id": self._group, "enable.auto.commit": False,
+            "fetch.wait.max.ms": 10,
             "auto.offset.reset": "earliest", "isolation.level": "read_uncommitted"}, logger=log)
         try:
             yield reader
