@@ -1,5 +1,6 @@
 """Where the parts of a stack answer."""
 
+from cargostream.addresses import without_password
 from cargostream.settings import Settings
 
 
@@ -10,6 +11,6 @@ def addresses(settings: Settings) -> dict[str, str]:
         "target Postgres": f"{settings.host}:{settings.target_port}/{settings.target_database}",
         "Kafka": settings.bootstrap,
         "Kafka Connect": settings.connect_url,
-        "MLflow": settings.tracking_uri,
+        "MLflow": without_password(settings.tracking_uri),
         "worker": f"http://{settings.host}:{settings.worker_port}/readyz",
     }
