@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     image_max_bytes: int = Field(20_000_000, ge=1, description="Largest image file that is read")
     image_max_pixels: int = Field(50_000_000, ge=1, description="Largest image that is decoded")
     image_timeout_s: float = Field(20.0, gt=0, description="How long reading and predicting one image may take")
-    alias_poll_s: float = Field(1.0, gt=0, description="How often the worker asks MLflow who is champion")
+    alias_poll_s: float = Field(2.0, gt=0, description="How often the worker asks MLflow who is champion")
     history_days: int = Field(30, ge=1, description="Days that predictions stay in the history")
     log_json: bool = Field(False, description="Worker's logs as JSON lines")
 

@@ -131,7 +131,7 @@ class Intake:
 
     def _lost(self, partition: int, gap: str) -> None:
         self._report("offsets_lost", "alarm", f"{SOURCE_TOPIC} partition {partition}",
-                     f"In the worker's positions there is a gap: {gap}. Run verify.")
+                     f"In the worker's positions there is a gap: {gap}. Their rows may lack a current answer.")
 
     def _drop(self) -> None:
         self._assigned.clear()
