@@ -4,10 +4,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cargostream.images import FolderStore
-
 from benchmarks.images import BenchImage
 from cargostream.decode import to_array
+from cargostream.images import FolderStore
 from cargostream.served import ServedModel
 from cargostream.settings import Settings
 
