@@ -28,6 +28,13 @@ def _cpu(processes: list[psutil.Process]) -> float:
     return float(sum(times.user + times.system for times in (process.cpu_times() for process in processes)))
 
 
+def _named(process: psutil.Process) -> str:
+    """The program, or what Python runs: its first arguments, without paths."""
+    if not process.name().startswith("python"):
+        return str(process.name())
+    return " ".join(process.cmdline()[1:4])
+
+
 def idle(stack: Stack, settle_s: float = 60, seconds: float = 60) -> dict[str, Any]:
     """Memory (PSS, MB) by process and CPU (share of one core) over `seconds`, after `settle_s` without rows."""
     time.sleep(settle_s)
@@ -37,7 +44,7 @@ def idle(stack: Stack, settle_s: float = 60, seconds: float = 60) -> dict[str, A
     spent = _cpu(processes) - before
     sizes: dict[str, float] = {}
     for process in processes:
-        name = " ".join(process.cmdline())[-60:] if process.name().startswith("python") else process.name()
+        name = _named(process)
         sizes[name] = round(sizes.get(name, 0) + process.memory_full_info().pss / 1e6, 1)
     return {"pss_mb": round(sum(sizes.values())), "cpu_of_one_core": round(spent / seconds, 3),
             "pss_mb_by_process": sizes}

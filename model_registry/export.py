@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import onnx
 import torch
 
 from cargostream.served import GOLDEN, MANIFEST, MODEL, Manifest, open_model, softmax
@@ -56,3 +57,11 @@ def _write_graph(network: GroundNet, size: int, file: Path) -> None:
             network, (image,), str(file), dynamo=True, external_data=False, verbose=False,
             input_names=["image"], output_names=["logits", "embedding"],
             dynamic_shapes={"image": {0: torch.export.Dim("n")}})
+    onnx.save(_without_traces(onnx.load(file)), file)
+
+
+def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The exporter notes beside every node where in which file it came from: paths of the machine that trained."""
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        part.ClearField("metadata_props")
+    return model

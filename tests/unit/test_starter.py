@@ -68,3 +68,7 @@ def test_it_is_small_and_says_how_to_make_it_again() -> None:
     training = read_manifest(STARTER).training
     assert training["command"].startswith("cargostream model train --set starter --evaluate evaluation-monday")
     assert f"--seed {training['seed']}" in training["command"]
+
+
+def test_holds_no_path_of_the_machine_that_trained_it() -> None:
+    assert b"network.py" not in (STARTER / "model.onnx").read_bytes()
