@@ -10,10 +10,10 @@ import time
 
 import pytest
 from sqlalchemy import text
-from support.processes import left_over, wait_until_gone
 
 from cargostream.database import engine
 from cargostream.settings import load_settings
+from tests.support.processes import left_over, wait_until_gone
 
 KEYS = ["rows", "predicted", "rejected", "missing", "phantom", "conflicts", "redelivered", "p50_ms", "p99_ms",
         "accuracy", "model_version", "start_s", "ready_s", "first_prediction_s"]

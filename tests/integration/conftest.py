@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 from sqlalchemy import text
-from support.databases import Databases
-from support.postgres import running_postgres
-from support.settings import settings_for
 
 from cargostream.database import engine
 from cargostream.records import SOURCE_TOPIC
 from connectors.schema import apply_schema
+from tests.support.databases import Databases
+from tests.support.postgres import running_postgres
+from tests.support.settings import settings_for
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
-from support.postgres import running_postgres
-from support.settings import settings_for
 
 import operations.rows
 from cargostream.cli import watch as watching
@@ -21,6 +19,8 @@ from operations.flowing import wait_until_flowing
 from operations.rows import Snapshot, count, read_rows
 from operations.run import newest_id, report
 from operations.status import read_data
+from tests.support.postgres import running_postgres
+from tests.support.settings import settings_for
 
 LABELS = ("background", "brick", "concrete", "ground", "wood")
 LATENCY = timedelta(milliseconds=50)

@@ -7,8 +7,6 @@ import time
 import pytest
 from psycopg2 import OperationalError
 from sqlalchemy import text
-from support.postgres import running_postgres
-from support.settings import settings_for
 
 from cargostream.database import engine
 from cargostream.errors import CargostreamError
@@ -18,6 +16,8 @@ from producers.produce import produce
 from producers.rows import ListedImage, Row, plan
 from producers.schedule import due_times
 from producers.sql_writer import SqlWriter
+from tests.support.postgres import running_postgres
+from tests.support.settings import settings_for
 
 IMAGES = [ListedImage(f"stream/wood/wood_{n}.jpg", n % 5, f"{n:064x}") for n in range(50)]
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from support.kafka import Broker, running_broker
-from support.postgres import Server, free_port, running_postgres
-
 from cargostream.settings import Settings, load_settings
 from compose.kafka import connect
 from compose.secrets import ensure_secrets
+from tests.support.kafka import Broker, running_broker
+from tests.support.postgres import Server, free_port, running_postgres
 
 T = TypeVar("T")
 

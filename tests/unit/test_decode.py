@@ -1,8 +1,6 @@
 """From image bytes to the model's input: what is refused, and what must look the same whatever it came in as."""
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cargostream.decode import to_array
 from cargostream.errors import RejectCode, Rejection
+from tests.support.images import huge_png, noise
 
 PIXELS = 50_000_000
 
@@ -28,20 +27,6 @@ def scene() -> Image.Image:
     pixels[:32, :24], pixels[:32, 24:], pixels[32:, :24], pixels[32:, 24:] = (
         (200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30))
     return Image.fromarray(pixels)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A valid PNG of one colour whose pixels compress to nothing."""
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(1 + (width + 7) // 8)) for _ in range(height)) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def noise(form: str) -> bytes:
-    return encoded(Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)), form)
 
 
 def text_bomb() -> bytes:
@@ -72,8 +57,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], RejectCode]] = {
     "half a jpeg": (lambda: noise("JPEG")[:-900], RejectCode.CORRUPT_IMAGE),
     "half a png": (lambda: noise("PNG")[:-900], RejectCode.CORRUPT_IMAGE),
     "flipped png": (lambda: flipped(noise("PNG"), 500), RejectCode.CORRUPT_IMAGE),
-    "81 megapixels": (lambda: png_header(9000, 9000), RejectCode.TOO_MANY_PIXELS),
-    "400 megapixels": (lambda: png_header(20000, 20000), RejectCode.TOO_MANY_PIXELS),
+    "81 megapixels": (lambda: huge_png(9000, 9000), RejectCode.TOO_MANY_PIXELS),
+    "400 megapixels": (lambda: huge_png(20000, 20000), RejectCode.TOO_MANY_PIXELS),
     "text that inflates": (text_bomb, RejectCode.TOO_MANY_PIXELS),
     "one pixel": (lambda: encoded(Image.new("RGB", (1, 1))), RejectCode.BAD_DIMENSIONS),
     "a line": (lambda: encoded(Image.new("RGB", (1, 20_000))), RejectCode.BAD_DIMENSIONS),

@@ -1,13 +1,13 @@
 """The demo's watch ends, whatever is away."""
 
 import pytest
-from support.postgres import free_port
-from support.settings import settings_for
 
 from cargostream.cli import watch as module
 from cargostream.cli.watch import Run, watch
 from cargostream.database import engine
 from cargostream.errors import CargostreamError
+from tests.support.postgres import free_port
+from tests.support.settings import settings_for
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -3,9 +3,9 @@
 
 import msgspec
 import pytest
-from support.answers import GOOD
 
 from cargostream.records import PREDICTIONS_TOPIC, Prediction
+from tests.support.answers import GOOD
 
 
 @pytest.fixture

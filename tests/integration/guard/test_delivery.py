@@ -4,10 +4,10 @@
 import msgspec
 import pytest
 from sqlalchemy import text
-from support.answers import GOOD
-from support.databases import INSERT
 
 from cargostream.records import EVENTS_TOPIC, PREDICTIONS_TOPIC, Event
+from tests.support.answers import GOOD
+from tests.support.databases import INSERT
 
 
 def test_events_are_kept_once(databases):

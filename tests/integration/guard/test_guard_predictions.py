@@ -5,11 +5,11 @@ import threading
 import msgspec
 import pytest
 from sqlalchemy import text
-from support.answers import GOOD
-from support.databases import INSERT
 
 from cargostream.records import PREDICTIONS_TOPIC, Prediction
 from connectors.retention import forget_old_history
+from tests.support.answers import GOOD
+from tests.support.databases import INSERT
 
 
 def test_every_field_arrives(databases, answer, source_id):

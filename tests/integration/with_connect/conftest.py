@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 from confluent_kafka import Producer
-from support.connect import running_parts
-from support.databases import Databases
 
 from connectors.apply import apply
 from connectors.schema import apply_schema
 from connectors.topics import ensure_topics
+from tests.support.connect import running_parts
+from tests.support.databases import Databases
 
 
 @pytest.fixture(scope="package")

@@ -3,7 +3,6 @@
 
 import httpx
 import pytest
-from support.connect import until
 
 from cargostream.errors import CargostreamError, Unavailable
 from cargostream.records import (
@@ -15,6 +14,7 @@ from cargostream.records import (
 from cargostream.settings import load_settings
 from connectors.apply import apply, delete, plan
 from connectors.status import is_running, status
+from tests.support.connect import until
 
 
 def test_apply_brings_everything_up_and_then_finds_nothing_to_do(settings):

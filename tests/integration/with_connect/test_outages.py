@@ -3,7 +3,6 @@
 import threading
 
 import httpx
-from support.connect import until
 
 from cargostream.records import (
     SINK_CONNECTOR,
@@ -13,6 +12,7 @@ from connectors import heal
 from connectors.apply import apply
 from connectors.heal import heal_once
 from connectors.status import is_running, status
+from tests.support.connect import until
 
 
 def test_a_target_that_is_away_loses_nothing_and_needs_nobody(connectors, parts, settings, insert, mirrored):

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic
-from support.connect import until
 
 from cargostream.errors import CargostreamError
 from cargostream.records import EVENTS_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Prediction
@@ -15,6 +14,7 @@ from connectors.apply import apply, halt
 from connectors.desired import CONNECTORS
 from connectors.status import status
 from connectors.topics import ensure_topics
+from tests.support.connect import until
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 
 import msgspec
-from support.connect import until
 
 from cargostream.records import (
     INGEST_TOPIC,
@@ -12,6 +11,7 @@ from cargostream.records import (
 )
 from connectors.status import is_running, status
 from connectors.topics import ensure_topics
+from tests.support.connect import until
 
 
 def test_a_row_and_its_changes_reach_the_mirror(connectors, databases, insert, mirrored):
