@@ -19,7 +19,7 @@ def bare_loop(
 
     def label(image: BenchImage) -> str:
         array, _ = to_array(folder.read(image.path), model.input_size, settings.image_max_pixels)
-        return model.labels[int(model.predict(array).argmax())]
+        return model.labels[int(model.predict(array).probabilities.argmax())]
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(label, images[:32]))

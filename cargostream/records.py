@@ -32,6 +32,7 @@ READER_GROUPS = {
 
 MODEL_NAME = "cargo-ground"
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 
 
 class SourceKey(msgspec.Struct, frozen=True):
@@ -74,7 +75,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=False):
     """Value of a record on `cargo-predictions`, one per source record that needs an answer.
 
     `status` "deleted" carries only the id and the receipt. `timestamp` is the row's event time, `target` the predicted
-    class id. `brightness`, `contrast`, `sharpness` and `saturated` are image statistics (see `cargostream.decode`).
+    class id. `brightness`, `contrast`, `sharpness` and `saturated` are image statistics (see `cargostream.decode`),
+    `embedding_distance` tells how unlike all known images this one is to the model (see `cargostream.reference`).
     The receipt: `source_epoch`, `source_partition`, `source_offset` and `attempt` name the record that was answered;
     the guard in the target orders by (source_epoch, source_offset, attempt).
     """
@@ -102,6 +104,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=False):
     contrast: float | None = None
     sharpness: float | None = None
     saturated: float | None = None
+    embedding_distance: float | None = None
     source_lsn: int | None = None
     committed_at: str | None = None
     received_at: str | None = None

@@ -6,12 +6,11 @@ import httpx
 
 from cargostream.addresses import is_loopback, without_password
 from cargostream.errors import Unavailable
-from cargostream.records import CHAMPION
 
 TIMEOUT_S = 10.0
 
 
-class Champion(NamedTuple):
+class Registered(NamedTuple):
     """A registered version. `digest` is what its tag of that name says the artifact's must be, if it has one."""
 
     version: int
@@ -44,19 +43,33 @@ def ask(registry: httpx.Client, path: str, **parameters: str) -> dict[str, Any] 
         raise Unavailable(_words(str(registry.base_url), error)) from error
 
 
-def ask_champion(registry: httpx.Client, name: str) -> Champion | None:
-    """The version of the registered model `name` that has the alias champion; None if none has.
+def ask_aliases(registry: httpx.Client, name: str) -> dict[str, int]:
+    """Which version of the registered model `name` each of its aliases names; none if there is no such model.
 
     Raises:
         Unavailable: as for `ask`.
     """
-    content = ask(registry, "registered-models/alias", name=name, alias=CHAMPION)
+    content = ask(registry, "registered-models/get", name=name)
+    try:
+        aliases = content["registered_model"].get("aliases", []) if content else []
+        return {alias["alias"]: int(alias["version"]) for alias in aliases}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unavailable(_words(str(registry.base_url), error)) from error
+
+
+def ask_version(registry: httpx.Client, name: str, version: int) -> Registered | None:
+    """A version of the registered model `name`; None if there is none of that number.
+
+    Raises:
+        Unavailable: as for `ask`.
+    """
+    content = ask(registry, "model-versions/get", name=name, version=str(version))
     if content is None:
         return None
     try:
         found = content["model_version"]
         tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-        return Champion(int(found["version"]), tags.get("digest"))
+        return Registered(int(found["version"]), tags.get("digest"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unavailable(_words(str(registry.base_url), error)) from error
 

@@ -1,11 +1,14 @@
 """The served model: an artifact folder, checked, and then asked about one image at a time.
 
-An artifact is a folder with three files, and its digest is that of the manifest, which holds the others' digests:
+An artifact is a folder, and its digest is that of the manifest, which holds the other files' digests:
 
     manifest.json   what the model is: see `Manifest`
     model.onnx      input `image` uint8 [N, size, size, 3]; outputs `logits` float32 [N, classes] and
-                    `embedding` float32 [N, any]; whatever normalisation the model wants is inside the graph
+                    `embedding` float32 [N, any]; whatever normalisation the model wants is inside the graph, and
+                    so is the temperature that makes its probabilities honest
     golden.npz      `images` uint8 [n, size, size, 3] and the `probabilities` float32 [n, classes] they gave at export
+    reference.npz   what its inputs and outputs look like on days that it knows, see `cargostream.reference`; may lack
+    weights.npz     what training can go on from; may lack, and is not needed to serve
 
 Who promotes a model and who serves it open it by the same function, so that what passed one passes the other.
 """
@@ -14,7 +17,8 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -22,8 +26,12 @@ import numpy.typing as npt
 import onnxruntime
 
 from cargostream.errors import ModelRefused, RejectCode, Rejection
+from cargostream.reference import REFERENCE, Reference, embedding_distance, read_reference
 
 MANIFEST, MODEL, GOLDEN = "manifest.json", "model.onnx", "golden.npz"
+
+SERVING = (MANIFEST, MODEL, GOLDEN, REFERENCE)
+"""The files that serving needs; the last may lack."""
 
 GOLDEN_TOLERANCE = 1e-3
 """How far a golden probability may be off: other processors round otherwise (some 1e-6), a wrong graph is far off."""
@@ -48,6 +56,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: dict[str, float] = {}
 
 
+class Answer(NamedTuple):
+    """What a model says about an image: probabilities float32 (classes,), and how far its embedding is from all that
+    the model learnt from (see `cargostream.reference.embedding_distance`; None without a reference)."""
+
+    probabilities: npt.NDArray[np.float32]
+    embedding_distance: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ServedModel:
     """A model that passed every check of `open_model`. Safe to use from several threads at once."""
@@ -58,21 +74,24 @@ class ServedModel:
     input_size: int
     digest: str
     session: onnxruntime.InferenceSession
+    reference: Reference | None = None
     engine: str = ENGINE
 
-    def predict(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Probabilities, float32 (classes,), of one image, uint8 (input_size, input_size, 3), RGB.
+    def predict(self, image: npt.NDArray[np.uint8]) -> Answer:
+        """The answer to one image, uint8 (input_size, input_size, 3), RGB.
 
         Raises:
             Rejection: `model_error`, when the model fails on it or its answer is not a number.
         """
         try:
-            logits = np.asarray(self.session.run(["logits"], {"image": image[np.newaxis]})[0])[0]
+            logits, embedding = (np.asarray(output)[0] for output in self.session.run(
+                ["logits", "embedding"], {"image": image[np.newaxis]}))
         except Exception as error:  # whatever onnxruntime raises is this image's answer, not the worker's end
             raise Rejection(RejectCode.MODEL_ERROR, f"model {self.name} failed: {first_line(error)}") from error
-        if not np.isfinite(logits).all():
+        if not (np.isfinite(logits).all() and np.isfinite(embedding).all()):
             raise Rejection(RejectCode.MODEL_ERROR, f"model {self.name} answered with a value that is no number")
-        return softmax(logits)
+        far = None if self.reference is None else embedding_distance(self.reference.centroids, embedding)
+        return Answer(softmax(logits), far)
 
 
 def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str | None = None) -> ServedModel:
@@ -92,7 +111,8 @@ def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str 
     # The bytes that were checked are the bytes that are loaded: the file is not opened a second time.
     session = _session(folder, _checked(folder, manifest, MODEL), threads)
     _check_shapes(folder, manifest, session)
-    model = ServedModel(manifest.name, version, manifest.labels, manifest.input_size, found, session)
+    reference = read_reference(_checked(folder, manifest, REFERENCE)) if REFERENCE in manifest.files else None
+    model = ServedModel(manifest.name, version, manifest.labels, manifest.input_size, found, session, reference)
     _check_golden(folder, model, _checked(folder, manifest, GOLDEN))
     return model
 
@@ -171,13 +191,13 @@ def _check_golden(folder: Path, model: ServedModel, data: bytes) -> None:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as golden:
             images, expected = golden["images"], golden["probabilities"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ModelRefused(f"The model in {folder} has an unusable {GOLDEN}: {first_line(error)}") from error
     if not len(images) or images.shape[1:] != shape or expected.shape != (len(images), classes):
         raise ModelRefused(f"The model in {folder} has golden images of another shape than it takes.")
     for number, image in enumerate(images):
         try:
-            off = float(np.abs(model.predict(image) - expected[number]).max())
+            off = float(np.abs(model.predict(image).probabilities - expected[number]).max())
         except Rejection as error:
             raise ModelRefused(f"The model in {folder} fails on golden image {number}: {error.detail}.") from error
         if not off <= GOLDEN_TOLERANCE:

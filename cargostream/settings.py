@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     image_max_pixels: int = Field(50_000_000, ge=1, description="Largest image that is decoded")
     image_timeout_s: float = Field(20.0, gt=0, description="How long reading and predicting one image may take")
     alias_poll_s: float = Field(2.0, gt=0, description="How often the worker asks MLflow who is champion")
+    shadow_share: float = Field(0.2, ge=0, le=1, description="Share of rows that a challenger predicts too, in shadow")
+    drift_window: int = Field(50, ge=20, le=10_000, description="Predictions tested for drift at once")
+    drift_false_alarm_rows: int = Field(100_000, ge=1000, description="Rows in which one false alarm of drift is due")
     history_days: int = Field(30, ge=1, description="Days that predictions stay in the history")
     log_json: bool = Field(False, description="Worker's logs as JSON lines")
 

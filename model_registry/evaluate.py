@@ -11,7 +11,7 @@ def evaluate(model: ServedModel, images: npt.NDArray[np.uint8], labels: npt.NDAr
 
     Images are uint8 (n, size, size, 3) at the model's input size, labels class ids (n,).
     """
-    right = np.array([model.predict(image).argmax() for image in images]) == labels
+    right = np.array([model.predict(image).probabilities.argmax() for image in images]) == labels
     figures = {"accuracy": float(right.mean())}
     for target in np.unique(labels):
         figures[f"recall {model.labels[target]}"] = float(right[labels == target].mean())

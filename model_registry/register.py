@@ -13,7 +13,7 @@ import numpy as np
 from cargostream.addresses import is_loopback, without_password
 from cargostream.errors import CargostreamError
 from cargostream.records import CHAMPION
-from cargostream.registry import ask_champion, open_registry
+from cargostream.registry import ask_aliases, open_registry
 from cargostream.served import Manifest, artifact_digest, open_model, read_manifest
 from cargostream.settings import Settings
 from model_registry.mlflow_rest import versions_of
@@ -44,7 +44,7 @@ def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, flo
              if version.tags.get("digest") == model.digest]
     version = known[-1] if known else _new_version(settings, folder, epochs)
     with open_registry(settings.tracking_uri) as registry:
-        champion = ask_champion(registry, settings.model_name) is None
+        champion = CHAMPION not in ask_aliases(registry, settings.model_name)
     if champion:
         with _mlflow_errors(settings):
             _client(settings).set_registered_model_alias(settings.model_name, CHAMPION, str(version))

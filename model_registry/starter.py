@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from cargostream.errors import CargostreamError
-from cargostream.registry import ask_champion, open_registry
+from cargostream.records import CHAMPION
+from cargostream.registry import ask_aliases, open_registry
 from cargostream.settings import Settings
 
 STARTER = Path(__file__).resolve().parent / "starter"
@@ -21,7 +22,7 @@ def ensure_champion(settings: Settings) -> None:
         CargostreamError: it does not take the model.
     """
     with open_registry(settings.tracking_uri) as registry:
-        if ask_champion(registry, settings.model_name) is not None:
+        if CHAMPION in ask_aliases(registry, settings.model_name):
             return
     # A process of its own: the caller lives as long as the stack and shall not carry mlflow's 200 MB.
     environment = os.environ | {

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import httpx
+
+from cargostream.cache import Cache, Pointer
 from cargostream.errors import ModelRefused, Unavailable
-from cargostream.registry import Champion, ask_champion, open_registry
+from cargostream.records import CHAMPION
+from cargostream.registry import Registered, ask_aliases, ask_version, open_registry
 from cargostream.served import ServedModel, open_model
-from stream_worker.cache import Cache, Pointer
 from stream_worker.logs import log
 
 RETRY_S = 10.0
@@ -32,8 +35,8 @@ class Follower:
         self.registry = "not asked yet"
         self.loaded = asyncio.Event()
         self._cache, self._uri, self._name, self._poll_s, self._report = cache, uri, name, poll_s, report
-        self._refused: set[Champion] = set()
-        self._unreachable: dict[Champion, float] = {}
+        self._refused: set[Registered] = set()
+        self._unreachable: dict[Registered, float] = {}
 
     def current(self) -> ServedModel:
         """The model in service. Only to be asked once `loaded` is set."""
@@ -47,12 +50,16 @@ class Follower:
         with open_registry(self._uri) as registry:
             while True:
                 try:
-                    champion = await asyncio.to_thread(ask_champion, registry, self._name)
+                    champion = await asyncio.to_thread(self._ask, registry)
                 except Unavailable as error:
                     self._note(f"unreachable: {error}")
                 else:
                     await self._consider(champion)
                 await asyncio.sleep(self._poll_s)
+
+    def _ask(self, registry: httpx.Client) -> Registered | None:
+        version = ask_aliases(registry, self._name).get(CHAMPION)
+        return None if version is None else ask_version(registry, self._name, version)
 
     async def _start_from_cache(self) -> None:
         pointer = self._cache.last_champion(self._name)
@@ -63,7 +70,7 @@ class Follower:
         except ModelRefused as error:
             log.warning("cached model refused", extra={"detail": str(error)})
 
-    async def _consider(self, champion: Champion | None) -> None:
+    async def _consider(self, champion: Registered | None) -> None:
         if champion is None:
             self._note(f"no version of {self._name} is champion")
             return
@@ -90,7 +97,7 @@ class Follower:
         before = f"version {self.previous.version}" if self.previous else "none"
         self._report("model_swapped", "info", f"version {model.version}", f"The model in service was {before} before.")
 
-    async def _get(self, champion: Champion) -> ServedModel:
+    async def _get(self, champion: Registered) -> ServedModel:
         """The champion, from the cache if its digest is known and what is there is sound, else downloaded."""
         if champion.digest is not None and self._cache.path(champion.digest).is_dir():
             try:

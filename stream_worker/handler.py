@@ -16,6 +16,7 @@ from cargostream.decode import to_array
 from cargostream.errors import RejectCode, Rejection, Unavailable
 from cargostream.images import MAX_PATH, ImageStore
 from cargostream.records import SourceKey, SourceRow
+from cargostream.served import Answer as ModelAnswer
 from stream_worker.outcomes import (
     Deleted,
     NotYet,
@@ -48,8 +49,8 @@ class Model(Protocol):
     @property
     def input_size(self) -> int: ...
 
-    def predict(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Probabilities by class id. Raises Rejection (`model_error`)."""
+    def predict(self, image: npt.NDArray[np.uint8]) -> ModelAnswer:
+        """Probabilities by class id, and more. Raises Rejection (`model_error`)."""
 
 
 def handle(key: bytes | None, value: bytes | None, store: ImageStore, model: Model, *,
@@ -146,7 +147,7 @@ def _predict(row: SourceRow, served: Served, store: ImageStore, model: Model, ma
         if row.sha256 is not None and row.sha256.lower() != digest:
             raise Rejection(RejectCode.CHECKSUM_MISMATCH, "the image is not the one that the row was written for")
         image, statistics = to_array(data, model.input_size, max_pixels)
-        probabilities = model.predict(image)
+        probabilities, far = model.predict(image)
     except Rejection as error:
         if patient and error.code == RejectCode.FILE_NOT_FOUND:
             return NotYet(Wait.FILE, error.detail)
@@ -155,4 +156,4 @@ def _predict(row: SourceRow, served: Served, store: ImageStore, model: Model, ma
         return NotYet(Wait.STORE, str(error))
     target = int(probabilities.argmax())
     return Predicted(row, served, target, model.labels[target], tuple(round(float(p), 6) for p in probabilities),
-                     digest, statistics)
+                     digest, statistics, far)

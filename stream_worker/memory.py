@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cargostream.labels import CARGO_LABELS
+from cargostream.served import Answer
 
 
 def class_colour(target: int) -> tuple[int, int, int]:
@@ -24,9 +25,9 @@ class MemoryModel:
     engine: str = "numpy"
     digest: str = "0" * 64
 
-    def predict(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def predict(self, image: npt.NDArray[np.uint8]) -> Answer:
         """Probabilities by nearness of the mean colour to that of each class; `image` is uint8 (size, size, 3)."""
         colours = np.array([class_colour(n) for n in range(len(self.labels))], dtype=np.float32)
         far = np.abs(colours - image.mean(axis=(0, 1))).sum(axis=1)
         near = np.exp(-far / 10)
-        return np.asarray(near / near.sum(), dtype=np.float32)
+        return Answer(np.asarray(near / near.sum(), dtype=np.float32))

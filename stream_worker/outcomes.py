@@ -53,6 +53,7 @@ class Predicted:
     probabilities: tuple[float, ...]
     sha256: str
     statistics: ImageStatistics
+    embedding_distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def to_prediction(answer: Predicted | Rejected | Deleted, at: Coordinates,
         row.id, "predicted", target=answer.target, label=answer.label, confidence=answer.probabilities[answer.target],
         probabilities=list(answer.probabilities), brightness=answer.statistics.brightness,
         contrast=answer.statistics.contrast, sharpness=answer.statistics.sharpness,
-        saturated=answer.statistics.saturated, **common,
+        saturated=answer.statistics.saturated, embedding_distance=answer.embedding_distance, **common,
     )
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
+from cargostream.cache import Cache
 from cargostream.errors import Unavailable
 from cargostream.images import FolderStore
 from cargostream.records import EVENTS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Event
 from cargostream.settings import Settings
 from stream_worker import logs
 from stream_worker.app import Intake
-from stream_worker.cache import Cache
 from stream_worker.claim import claim
 from stream_worker.follower import Follower
 from stream_worker.health import serve_health

@@ -80,7 +80,7 @@ def test_what_comes_out_is_what_went_in(settings: Settings, tmp_path: Path) -> N
     version = register(settings, tmp_path / "in", [{"loss": 1.0}, {"loss": 0.5}]).version
     (tmp_path / "out").mkdir()
     fetched = subprocess.run(
-        [sys.executable, "-m", "stream_worker.fetch_model", settings.model_name, str(version), str(tmp_path / "out")],
+        [sys.executable, "-m", "cargostream.fetch_model", settings.model_name, str(version), str(tmp_path / "out")],
         env=os.environ | {"MLFLOW_TRACKING_URI": settings.tracking_uri}, timeout=120, capture_output=True, text=True)
     assert fetched.returncode == 0, fetched.stderr
     model = open_model(tmp_path / "out", version=version, digest=digest)
@@ -185,7 +185,7 @@ def test_training_ends_in_a_registered_model_that_can_be_served(settings: Settin
     figures = json.loads(done.stdout)
     assert 0 <= figures["evaluation-monday accuracy"] <= 1
     model = open_model(tmp_path / "artifact")
-    assert np.isfinite(model.predict(np.zeros((32, 32, 3), np.uint8))).all()
+    assert np.isfinite(model.predict(np.zeros((32, 32, 3), np.uint8)).probabilities).all()
     manifest = msgspec.json.decode((tmp_path / "artifact" / MANIFEST).read_bytes())
     assert manifest["training"]["seed"] == 3
     assert "--seed 3" in manifest["training"]["command"]

@@ -25,7 +25,7 @@ def test_each_row_gets_the_answer_of_the_starter_model(pipeline: Pipeline) -> No
     model = open_model(CLONE / "model_registry" / "starter")
     for source_id, (path, sha256) in zip(ids, drawn, strict=True):
         content = (pipeline.settings.image_store / path).read_bytes()
-        expected = model.predict(to_array(content, model.input_size, 10**6)[0])
+        expected = model.predict(to_array(content, model.input_size, 10**6)[0]).probabilities
         answer = answers[source_id]
         assert (answer.status, answer.target, answer.image_sha256) == ("predicted", expected.argmax(), sha256)
         assert answer.label == model.labels[answer.target]

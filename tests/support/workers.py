@@ -16,11 +16,11 @@ import numpy as np
 from confluent_kafka import KafkaException, Producer
 from PIL import Image
 
+from cargostream.cache import Cache, Pointer
 from cargostream.errors import Unavailable
 from cargostream.images import make_store
 from cargostream.labels import CARGO_LABELS
 from cargostream.records import DEAD_LETTER_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Prediction
-from stream_worker.cache import Cache, Pointer
 from stream_worker.memory import class_colour
 from stream_worker.positions import Broker as BrokerView
 from tests.support.artifacts import write_artifact

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from cargostream.addresses import is_loopback, without_password
+from cargostream.download import download
 from cargostream.errors import CargostreamError, Unavailable
-from cargostream.registry import ask_champion, open_registry
+from cargostream.registry import ask_aliases, open_registry
 from cargostream.settings import Settings
 from model_registry.mlflow_rest import versions_of
 from model_registry.register import register
-from stream_worker.download import download
 from tests.support.artifacts import write_artifact
 
 FETCHER = """#!/bin/sh
@@ -70,7 +70,7 @@ def test_no_message_holds_the_password(uri: str, tmp_path: Path) -> None:
     write_artifact(tmp_path / "model")
     settings = Settings(home=tmp_path, mlflow_tracking_uri=uri)
     with open_registry(uri) as registry:
-        for failing in (lambda: ask_champion(registry, "m"), lambda: versions_of(uri, "m"),
+        for failing in (lambda: ask_aliases(registry, "m"), lambda: versions_of(uri, "m"),
                         lambda: register(settings, tmp_path / "model")):
             with pytest.raises(CargostreamError) as caught:
                 failing()

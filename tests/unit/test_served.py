@@ -27,7 +27,7 @@ def edit(folder: Path, **changes: object) -> None:
 def test_it_answers_with_probabilities_of_its_labels() -> None:
     model = open_model(STARTER, threads=1, version=7)
     image = np.full((model.input_size, model.input_size, 3), 128, np.uint8)
-    probabilities = model.predict(image)
+    probabilities = model.predict(image).probabilities
     assert probabilities.shape == (len(model.labels),)
     assert probabilities.dtype == np.float32
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS cargo_prediction (
   contrast         real,
   sharpness        real,
   saturated        real,
+  embedding_distance real,
   source_lsn       bigint,
   committed_at     timestamptz,
   received_at      timestamptz,
@@ -33,3 +34,5 @@ CREATE TABLE IF NOT EXISTS cargo_prediction (
                 ELSE error_code IS NOT NULL END)
 );
 CREATE INDEX IF NOT EXISTS cargo_prediction_stored_at ON cargo_prediction (stored_at);
+-- Databases from before the column.
+ALTER TABLE cargo_prediction ADD COLUMN IF NOT EXISTS embedding_distance real;

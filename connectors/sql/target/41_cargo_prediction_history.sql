@@ -8,5 +8,6 @@ CREATE TABLE IF NOT EXISTS cargo_prediction_history (
   conflicts   int NOT NULL DEFAULT 0,
   PRIMARY KEY (source_id, source_epoch, source_partition, source_offset, attempt, model_version)
 );
+ALTER TABLE cargo_prediction_history ADD COLUMN IF NOT EXISTS embedding_distance real;
 -- Rows come in the order of their time, so this small index is enough to forget the old ones.
 CREATE INDEX IF NOT EXISTS cargo_prediction_history_stored_at ON cargo_prediction_history USING brin (stored_at);

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_worker.cache import Cache
+from cargostream.cache import Cache
 from stream_worker.follower import Follower
 from tests.support.artifacts import write_artifact
 from tests.support.registry import Registry

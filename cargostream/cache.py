@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from cargostream.download import download
 from cargostream.errors import Unavailable
 from cargostream.served import artifact_digest
-from stream_worker.download import download
 
 
 class Pointer(msgspec.Struct, frozen=True):

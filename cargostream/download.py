@@ -12,7 +12,7 @@ import httpx
 from cargostream.addresses import without_password
 from cargostream.errors import Unavailable
 from cargostream.registry import ask, open_registry
-from cargostream.served import GOLDEN, MANIFEST, MODEL
+from cargostream.served import SERVING
 
 TIMEOUT_S = 120
 
@@ -39,14 +39,14 @@ def download(uri: str, name: str, version: int, folder: Path) -> None:
 def _over_http(registry: httpx.Client, path: str, folder: Path) -> None:
     """Only the files that are known are asked for; what is missing is for the checks of the artifact to tell."""
     folder.mkdir()
-    for file in (MANIFEST, MODEL, GOLDEN):
+    for file in SERVING:
         answer = registry.get(f"/api/2.0/mlflow-artifacts/artifacts/{path}/{file}")
         if answer.status_code != httpx.codes.NOT_FOUND:
             (folder / file).write_bytes(answer.raise_for_status().content)
 
 
 def _with_mlflow(uri: str, name: str, version: int, folder: Path) -> None:
-    command = [sys.executable, "-m", "stream_worker.fetch_model", name, str(version), str(folder)]
+    command = [sys.executable, "-m", "cargostream.fetch_model", name, str(version), str(folder)]
     environment = os.environ | {"MLFLOW_TRACKING_URI": uri}  # where no other user sees it: it may hold a password
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

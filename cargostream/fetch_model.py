@@ -1,4 +1,4 @@
-"""`python -m stream_worker.fetch_model NAME VERSION DESTINATION`: download one registered version's artifact from the
+"""`python -m cargostream.fetch_model NAME VERSION DESTINATION`: download one registered version's artifact from the
 server that MLFLOW_TRACKING_URI names.
 
 A process of its own, so that mlflow stays out of the worker. Files are copied; nothing in them is loaded or run.
