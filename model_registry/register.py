@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,11 +30,13 @@ class Registered(NamedTuple):
     champion: bool
 
 
-def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, float]] = ()) -> Registered:
+def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, float]] = (), *,
+             extras: Path | None = None, tags: Mapping[str, str] = MappingProxyType({})) -> Registered:
     """Register the artifact in `folder`, after it has passed every check of serving, and make it champion if no
     version is. An artifact that is registered already keeps its version: doing it twice does it once.
 
-    `epochs` are figures by name, one mapping per epoch of training, for the run's curves.
+    `epochs` are figures by name, one mapping per epoch of training, for the run's curves. `extras` is a folder of files
+    that belong to the run and not to the model, `tags` tell the run and its version from others.
 
     Raises:
         ModelRefused: the artifact does not pass.
@@ -42,7 +45,7 @@ def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, flo
     model = open_model(folder)
     known = [version.version for version in versions_of(settings.tracking_uri, settings.model_name)
              if version.tags.get("digest") == model.digest]
-    version = known[-1] if known else _new_version(settings, folder, epochs)
+    version = known[-1] if known else _new_version(settings, folder, epochs, extras, tags)
     with open_registry(settings.tracking_uri) as registry:
         champion = CHAMPION not in ask_aliases(registry, settings.model_name)
     if champion:
@@ -51,7 +54,8 @@ def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, flo
     return Registered(version, not known, champion)
 
 
-def _new_version(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, float]]) -> int:
+def _new_version(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, float]], extras: Path | None,
+                 tags: Mapping[str, str]) -> int:
     """Log a run with the artifact and register it. A crash on the way leaves a run without a version, which is
     harmless: nothing but a version with its digest counts as registered."""
     manifest = read_manifest(folder)
@@ -61,7 +65,7 @@ def _new_version(settings: Settings, folder: Path, epochs: Sequence[Mapping[str,
         client = _client(settings)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         run = client.create_run(experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT),
-                                run_name=manifest.name)
+                                run_name=manifest.name, tags=dict(tags))
         for key, value in manifest.training.items():
             client.log_param(run.info.run_id, key, value)
         for key, value in manifest.evaluation.items():
@@ -72,12 +76,14 @@ def _new_version(settings: Settings, folder: Path, epochs: Sequence[Mapping[str,
         logged = shutil.copytree(folder, Path(temporary) / "model")
         _write_mlmodel(logged, manifest, run.info.run_id)
         client.log_artifacts(run.info.run_id, str(logged), "model")
+        if extras is not None:
+            client.log_artifacts(run.info.run_id, str(extras), "training")
         client.set_terminated(run.info.run_id)
         with contextlib.suppress(MlflowException):  # it exists; if anything else is wrong, the next call says it
             client.create_registered_model(settings.model_name)
         found = client.create_model_version(
             settings.model_name, f"runs:/{run.info.run_id}/model", run.info.run_id,
-            tags={"digest": artifact_digest(folder), "name": manifest.name,
+            tags={**tags, "digest": artifact_digest(folder), "name": manifest.name,
                   **{key: str(value) for key, value in manifest.evaluation.items()}},
             await_creation_for=0)
         return int(found.version)

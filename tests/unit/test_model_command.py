@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from cargostream.cli import model
+from cargostream.cli import model_train
 from cargostream.errors import CargostreamError, UsageError
 from model_registry.fit import held_out
 from model_registry.load import load_set
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "find_spec", lambda name: None if name.startswith("torch") else object())
+    monkeypatch.setattr(model_train, "find_spec", lambda name: None if name.startswith("torch") else object())
     with pytest.raises(CargostreamError, match=r"Training needs torch, torchvision: .*cargostream\[train\]"):
-        model.train()
+        model_train.train()
 
 
 def test_a_missing_or_broken_list_is_told(tmp_path: Path) -> None:
