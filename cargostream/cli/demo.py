@@ -1,17 +1,16 @@
 """`cargostream demo`: everything in one command, to look at."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cargostream.cli import children
+from cargostream.cli.children import Child
 from cargostream.cli.output import err
 from cargostream.errors import CargostreamError
 
@@ -46,12 +45,12 @@ def demo(
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     settings = load_settings()
     ours = not running(settings)
-    children: list[subprocess.Popen[bytes]] = []
+    processes: list[Child] = []
     try:
-        found, times = _stream(settings, children, began, ours, rows, rate, seed)
+        found, times = _stream(settings, processes, began, ours, rows, rate, seed)
     finally:
         try:
-            _clean_up(settings, children, ours)
+            children.clean_up(settings, processes, ours)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to skip
     print(json.dumps(summary(found, began, times)), flush=True)
@@ -104,7 +103,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _stream(settings: "Settings", children: list[subprocess.Popen[bytes]], began: float, ours: bool,
+def _stream(settings: "Settings", processes: list[Child], began: float, ours: bool,
             rows: int | None, rate: float, seed: int) -> "tuple[RunReport, dict[str, float | None]]":
     from cargostream.cli.addresses import addresses
     from cargostream.cli.produce import new_run
@@ -116,51 +115,33 @@ def _stream(settings: "Settings", children: list[subprocess.Popen[bytes]], began
     (settings.home / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (settings.image_store / f"{IMAGES}.jsonl").exists():
         err.print(f"Drawing the photos that are streamed, once; they are kept in {settings.image_store}.")
-        children.append(_child(settings.home, "images", "data", "synthesize", IMAGES))
+        processes.append(children.start(settings.home, "images", "data", "synthesize", IMAGES))
     settings = start_stack(settings, tied=True, until="flowing_s")
-    _await(settings, "flowing_s")
+    await_moment(settings, "flowing_s")
     seen = time.time()
-    for drawing in children:
+    for drawing in processes:
         drawing.wait(START_S)
-        _expect(drawing, settings.home, "images")
+        children.expect(drawing, settings.home, "images")
 
     source, target = engine(settings, "source", "dashboard"), engine(settings, "target", "dashboard")
     run = Run(new_run(), newest_id(source))
-    producer = _child(settings.home, "producer", "produce", "--run", run.name, "--rate", str(rate), "--seed", str(seed),
-                      *(["--rows", str(rows)] if rows else []))
-    children.append(producer)
+    producer = children.start(settings.home, "producer", "produce", "--run", run.name, "--rate", str(rate),
+                              "--seed", str(seed), *(["--rows", str(rows)] if rows else []))
+    processes.append(producer)
 
     def producing() -> bool:
         if producer.poll() is None:
             return True
-        _expect(producer, settings.home, "producer")
+        children.expect(producer, settings.home, "producer")
         return False
 
     places = {**addresses(settings), "logs": str(settings.home / "logs")}
     found = watch(source, target, run, places, producing, lambda: running(settings))
-    runner = _await(settings, "ready_s") if fault(found, rows) is None else stack_status(settings)
+    runner = await_moment(settings, "ready_s") if fault(found, rows) is None else stack_status(settings)
     return found, start_times(runner, began, seen, ours)
 
 
-def _child(home: Path, log: str, *command: str) -> subprocess.Popen[bytes]:
-    """A `cargostream` command that dies with this process and hears nothing of its Ctrl-C; it logs to its own file."""
-    import compose
-
-    launch = Path(compose.__file__).with_name("launch.py")
-    argv = [sys.executable, "-I", "-S", str(launch), str(int(signal.SIGTERM)), "-", str(os.getpid()), "--",
-            sys.executable, "-m", "cargostream", *command]
-    with (home / "logs" / f"{log}.log").open("ab") as file:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
-
-
-def _expect(child: subprocess.Popen[bytes], home: Path, log: str) -> None:
-    if child.returncode:
-        file = home / "logs" / f"{log}.log"
-        last = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        raise CargostreamError(f"The {log} process failed: {''.join(last)} (see {file})")
-
-
-def _await(settings: "Settings", moment: str) -> dict[str, Any]:
+def await_moment(settings: "Settings", moment: str) -> dict[str, Any]:
     """Wait until the runner has reached a moment (`flowing_s`, `ready_s`); what it then says of itself."""
     from cargostream.cli.stack import stack_status
 
@@ -175,31 +156,3 @@ def _await(settings: "Settings", moment: str) -> dict[str, Any]:
         if time.monotonic() > deadline or any(runner["parts"][name]["state"] == "failed" for name in slow):
             raise CargostreamError(f"{', '.join(slow)} did not become ready; see `cargostream logs {slow[0]}`.")
         time.sleep(0.1)
-
-
-def _clean_up(settings: "Settings", children: list[subprocess.Popen[bytes]], ours: bool) -> None:
-    """Stop what this command started; a Ctrl-C meanwhile kills it."""
-    from cargostream.cli.stack import stop_stack
-
-    try:
-        if ours:
-            err.print("Stopping the stack; its data is kept. Ctrl-C skips the clean-up.")
-        for child in children:
-            child.terminate()
-        for child in children:
-            _end(child)
-        if ours:
-            stop_stack(settings)
-    except KeyboardInterrupt:
-        for child in children:
-            child.kill()
-        if ours:
-            stop_stack(settings, hard=True)
-        raise
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    try:
-        child.wait(10)
-    except subprocess.TimeoutExpired:
-        child.kill()
