@@ -1,18 +1,36 @@
 """How good a served model is on a set of images."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from cargostream.served import ServedModel
+from model_registry.measures import Figures, Probabilities, figures
+
+
+def predict_all(model: ServedModel, images: npt.NDArray[np.uint8],
+                progress: Callable[[int], None] = lambda done: None) -> Probabilities:
+    """Probabilities float32 (n, classes) for images uint8 (n, size, size, 3) at the model's input size, one at a time
+    as serving asks. `progress` is called with the number done.
+
+    Raises:
+        Rejection: the model fails on an image.
+    """
+    answers = np.empty((len(images), len(model.labels)), np.float32)
+    for number, image in enumerate(images):
+        answers[number] = model.predict(image).probabilities
+        progress(number + 1)
+    return answers
+
+
+def figures_on(model: ServedModel, images: npt.NDArray[np.uint8], truth: npt.NDArray[np.int64]) -> Figures:
+    """The model's figures on images as above and their true class ids, int64 (n,). Raises as `predict_all`."""
+    return figures(predict_all(model, images), truth, model.labels)
 
 
 def evaluate(model: ServedModel, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> dict[str, float]:
-    """The share that the model gets right, as `accuracy`, and of each class that is there, as `recall <class>`.
-
-    Images are uint8 (n, size, size, 3) at the model's input size, labels class ids (n,).
-    """
-    right = np.array([model.predict(image).probabilities.argmax() for image in images]) == labels
-    figures = {"accuracy": float(right.mean())}
-    for target in np.unique(labels):
-        figures[f"recall {model.labels[target]}"] = float(right[labels == target].mean())
-    return {name: round(figure, 4) for name, figure in figures.items()}
+    """Figures by name, for a manifest: `accuracy`, and of each class that is there `recall <class>`."""
+    found = figures_on(model, images, labels)
+    named = {"accuracy": found.accuracy} | {f"recall {label}": value[0] for label, value in found.recall.items()}
+    return {name: round(figure, 4) for name, figure in named.items()}
