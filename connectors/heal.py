@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cargostream.errors import Unavailable
+from cargostream.events import report
 from cargostream.records import Event
 from cargostream.settings import Settings
 from connectors.apply import restart_failed
-from connectors.events import report
 from connectors.reach import reachable
 from connectors.rest import connect
 from connectors.status import has_failed, read_status
