@@ -1,1 +1,1 @@
-"""Image sets on disk: synthesise, list, check."""
+"""Image sets on disk: synthesise, import, corrupt, list, check."""

@@ -1,4 +1,4 @@
-"""`cargostream data synthesize`."""
+"""`cargostream data`: the image sets that are streamed, learnt from and measured on."""
 
 import sys
 from pathlib import Path
@@ -21,10 +21,15 @@ def synthesize(
     """Draw image sets: JPEG photos of five kinds of ground, and a list of each set.
 
     The sets: monday and tuesday (two days), evaluation-monday and evaluation-tuesday (to measure models on), stream
-    (what the demo puts in), starter (what the model that ships has learnt from). No two share an image. The same seed
-    draws the same images on any number of cores, some 50 a second on two. Sets that are there are kept.
+    and stream-tuesday (what the demo and the story put in), starter (what the model that ships has learnt from). No
+    two share an image. The same seed draws the same images on any number of cores, some 50 a second on two. Sets that
+    are there are kept.
+
+    Tuesday's three sets are spoiled: `mixed` of `data corrupt` at severity 3, that is, one kind of damage for each
+    image; SET.corruptions.jsonl beside the list says what was done to which.
     """
-    from data_prepare.sets import SETS, read_list
+    from data_prepare.lists import read_list
+    from data_prepare.sets import SETS
 
     store = store or load_settings().image_store
     for name in sets or list(SETS):

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,11 +15,13 @@ from cargostream.errors import CargostreamError, UsageError
 from cargostream.images import MARKER, FolderStore
 from cargostream.labels import CARGO_LABELS
 from data_prepare import sets as module
+from data_prepare.lists import read_list
 from data_prepare.parallel import in_processes
 from data_prepare.photograph import LARGEST, SMALLEST, photograph
-from data_prepare.sets import SETS, ImageSet, draw, ensure_set, read_list
+from data_prepare.sets import SEED, SETS, SEVERITY, ImageSet, draw, ensure_set
+from data_prepare.spoil import Damage, spoil
 
-SMALL = {name: ImageSet(each.number, (1, 2, 3, 2, 1)) for name, each in SETS.items()}
+SMALL = {name: each._replace(counts=(1, 2, 3, 2, 1)) for name, each in SETS.items()}
 
 
 @pytest.fixture
@@ -64,6 +67,38 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(module, "in_processes", lambda work, calls: (work(*call) for call in calls))
     ensure_set(tmp_path / "one", "monday", sets={"monday": several})
     assert (tmp_path / "many/monday.jsonl").read_bytes() == (tmp_path / "one/monday.jsonl").read_bytes()
+
+
+def test_monday_and_what_it_is_measured_on_are_clean_and_tuesday_is_not() -> None:
+    spoiled = {name for name, each in SETS.items() if each.spoiled}
+    assert spoiled == {"tuesday", "evaluation-tuesday", "stream-tuesday"}
+    assert SETS["stream-tuesday"].counts == SETS["stream"].counts
+
+
+@pytest.mark.usefixtures("one_process")
+def test_what_was_done_to_a_spoiled_set_is_beside_its_list(tmp_path: Path) -> None:
+    listing = ensure_set(tmp_path, "tuesday", sets=SMALL)
+    damages = msgspec.json.Decoder(Damage).decode_lines((tmp_path / "tuesday.corruptions.jsonl").read_bytes())
+    images = read_list(listing)
+    assert [damage.image_path for damage in damages] == [image.image_path for image in images]
+    clean = {"tuesday": SMALL["tuesday"]._replace(spoiled=False)}
+    for image, damage in zip(images, damages, strict=True):
+        number = int(image.image_path.removesuffix(".jpg").rsplit("_", 1)[1])
+        before = draw("tuesday", image.target, number, sets=clean)
+        assert spoil(before, image.image_path, damage.kind, SEVERITY, SEED) == (
+            (tmp_path / image.image_path).read_bytes(), damage)
+        assert (damage.severity, damage.source_sha256, damage.sha256) == (
+            SEVERITY, hashlib.sha256(before).hexdigest(), image.sha256)
+    ensure_set(tmp_path, "monday", sets=SMALL)
+    assert not (tmp_path / "monday.corruptions.jsonl").exists()
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("seed", [None, 2022])
+def test_a_clean_tuesday_of_an_older_version_is_noticed(tmp_path: Path, seed: int | None) -> None:
+    ensure_set(tmp_path, "tuesday", sets={"tuesday": SMALL["tuesday"]._replace(spoiled=False)})
+    with pytest.raises(CargostreamError, match=r"is clean.*remove"):
+        ensure_set(tmp_path, "tuesday", seed=seed, sets=SMALL)
 
 
 @pytest.mark.usefixtures("one_process")
