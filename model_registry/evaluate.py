@@ -29,8 +29,16 @@ def figures_on(model: ServedModel, images: npt.NDArray[np.uint8], truth: npt.NDA
     return figures(predict_all(model, images), truth, model.labels)
 
 
+def named(found: Figures) -> dict[str, float]:
+    """Figures by name, for manifests, metrics and tags: `accuracy`, `recall <class>`, each also with ` low` and ` high`
+    behind it for its interval, `ece` and `images`."""
+    shares = {"accuracy": (found.accuracy, found.low, found.high)} | {
+        f"recall {label}": share for label, share in found.recall.items()}
+    return {f"{name}{bound}": round(value, 4) for name, share in shares.items()
+            for bound, value in zip(("", " low", " high"), share, strict=True)} | {
+                "ece": round(found.ece, 4), "images": found.n}
+
+
 def evaluate(model: ServedModel, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> dict[str, float]:
-    """Figures by name, for a manifest: `accuracy`, and of each class that is there `recall <class>`."""
-    found = figures_on(model, images, labels)
-    named = {"accuracy": found.accuracy} | {f"recall {label}": value[0] for label, value in found.recall.items()}
-    return {name: round(figure, 4) for name, figure in named.items()}
+    """`figures_on` by name."""
+    return named(figures_on(model, images, labels))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from model_registry.evaluate import named
 from model_registry.measures import (
     accuracy,
     confusion,
@@ -69,3 +70,12 @@ def test_figures_hold_all_of_it_and_leave_out_a_class_that_does_not_occur() -> N
     assert (found.n, found.accuracy, found.low, found.high) == (4, 0.75, *wilson(3, 4))
     assert found.recall == {"sand": (1.0, *wilson(1, 1)), "gravel": (2 / 3, *wilson(2, 3))}
     assert found.confusion == ((1, 0, 0), (1, 2, 0), (0, 0, 0))
+
+
+def test_figures_by_name() -> None:
+    low, high = wilson(3, 4)
+    by_name = named(figures(SURE, TRUTH, ("sand", "gravel")))
+    assert by_name["accuracy"] == 0.75
+    assert (by_name["accuracy low"], by_name["accuracy high"]) == (round(low, 4), round(high, 4))
+    assert by_name["recall gravel"] == 0.6667
+    assert (by_name["ece"], by_name["images"]) == (0.3, 4)
