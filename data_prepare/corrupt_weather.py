@@ -47,7 +47,7 @@ def precipitation(pixels: Pixels, severity: int, rng: np.random.Generator) -> tu
         pixels, count = _grey(pixels, DIMMED[severity - 1], 70), STREAKS[severity - 1]
         _draw_streaks(draw, layer.size, count, slant, rng)
         drawn, what, colour = layer.filter(ImageFilter.BoxBlur(0.5)), "rain", (205.0, 210.0, 218.0)
-    cover = enlarged(np.asarray(drawn, np.float32) / 255, pixels)
+    cover = enlarged(np.asarray(drawn, np.float32) / np.float32(255), pixels)
     return laid_over(pixels, colour, cover), {"what": what, "count": count, "slant": round(slant, 3)}
 
 

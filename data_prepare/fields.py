@@ -18,7 +18,7 @@ REFERENCE = 224
 
 def scale(pixels: Pixels) -> float:
     """A picture's size against that of ImageNet-C's pictures."""
-    return min(pixels.shape[:2]) / REFERENCE
+    return float(min(pixels.shape[:2])) / REFERENCE
 
 
 def smooth(pixels: Pixels, rng: np.random.Generator, cells: int, octaves: int, falloff: float) -> Field:

@@ -50,7 +50,7 @@ def spoil(data: bytes, path: str, name: str, severity: int, seed: int) -> tuple[
 
 def read_pixels(data: bytes) -> tuple[Pixels, str, bool]:
     """The picture as people see it, RGB; its format; whether it is a grey one. Raises OSError as `spoil` does."""
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     form = "PNG" if image.format == "PNG" else "JPEG"
     image.load()
     with suppress(Exception):  # orientation that cannot be read does not make the picture unsound
