@@ -94,10 +94,11 @@ class ServedModel:
         return Answer(softmax(logits), far)
 
 
-def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str | None = None) -> ServedModel:
+def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str | None = None,
+               labels: tuple[str, ...] | None = None) -> ServedModel:
     """Open the artifact in `folder`, on `threads` threads per prediction, and check that it does what it says.
 
-    `version` is the registry's number for it; `digest`, when given, is what the artifact's must be.
+    `version` is the registry's number for it; `digest` and `labels`, when given, are what the artifact's must be.
 
     Raises:
         ModelRefused: a file is missing, cut or changed, inputs, outputs or classes are not as stated, or the golden
@@ -108,6 +109,8 @@ def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str 
     if digest is not None and digest != found:
         raise ModelRefused(f"The model in {folder} has the digest {found[:12]}, the registry says {digest[:12]}.")
     manifest = _parse(folder, manifest_bytes)
+    if labels is not None and manifest.labels != labels:
+        raise ModelRefused(f"The model in {folder} has the labels {list(manifest.labels)}, not {list(labels)}.")
     # The bytes that were checked are the bytes that are loaded: the file is not opened a second time.
     session = _session(folder, _checked(folder, manifest, MODEL), threads)
     _check_shapes(folder, manifest, session)
