@@ -104,20 +104,26 @@ def open_model(folder: Path, threads: int = 1, *, version: int = 0, digest: str 
         ModelRefused: a file is missing, cut or changed, inputs, outputs or classes are not as stated, or the golden
             images get other answers than at export.
     """
-    manifest_bytes = _read(folder, MANIFEST)
-    found = hashlib.sha256(manifest_bytes).hexdigest()
-    if digest is not None and digest != found:
-        raise ModelRefused(f"The model in {folder} has the digest {found[:12]}, the registry says {digest[:12]}.")
-    manifest = _parse(folder, manifest_bytes)
+    manifest, found = _identified(folder, digest)
     if labels is not None and manifest.labels != labels:
         raise ModelRefused(f"The model in {folder} has the labels {list(manifest.labels)}, not {list(labels)}.")
     # The bytes that were checked are the bytes that are loaded: the file is not opened a second time.
     session = _session(folder, _checked(folder, manifest, MODEL), threads)
     _check_shapes(folder, manifest, session)
-    reference = read_reference(_checked(folder, manifest, REFERENCE)) if REFERENCE in manifest.files else None
+    reference = _reference(folder, manifest)
     model = ServedModel(manifest.name, version, manifest.labels, manifest.input_size, found, session, reference)
     _check_golden(folder, model, _checked(folder, manifest, GOLDEN))
     return model
+
+
+def open_reference(folder: Path, digest: str | None = None) -> tuple[Manifest, Reference | None]:
+    """What the artifact in `folder` says about itself, and its reference if it has one; the model stays closed.
+
+    Raises:
+        ModelRefused: as for `open_model`, as far as these files go.
+    """
+    manifest, _ = _identified(folder, digest)
+    return manifest, _reference(folder, manifest)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -147,6 +153,18 @@ def _read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise ModelRefused(f"The model in {folder} cannot be read: {name}: {error.strerror}.") from error
+
+
+def _identified(folder: Path, digest: str | None) -> tuple[Manifest, str]:
+    data = _read(folder, MANIFEST)
+    found = hashlib.sha256(data).hexdigest()
+    if digest is not None and digest != found:
+        raise ModelRefused(f"The model in {folder} has the digest {found[:12]}, the registry says {digest[:12]}.")
+    return _parse(folder, data), found
+
+
+def _reference(folder: Path, manifest: Manifest) -> Reference | None:
+    return read_reference(_checked(folder, manifest, REFERENCE)) if REFERENCE in manifest.files else None
 
 
 def _parse(folder: Path, data: bytes) -> Manifest:
