@@ -1,6 +1,8 @@
-"""How good a served model is on a set of images."""
+"""How good and how quick served models are on a set of images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,24 +10,47 @@ import numpy.typing as npt
 from cargostream.served import ServedModel
 from model_registry.measures import Figures, Probabilities, figures
 
+Images = npt.NDArray[np.uint8]
+"""Images at a model's input size, (n, size, size, 3)."""
 
-def predict_all(model: ServedModel, images: npt.NDArray[np.uint8],
-                progress: Callable[[int], None] = lambda done: None) -> Probabilities:
-    """Probabilities float32 (n, classes) for images uint8 (n, size, size, 3) at the model's input size, one at a time
-    as serving asks. `progress` is called with the number done.
+
+class Answers(NamedTuple):
+    """A model's answers to a set, and the seconds that each took, float64 (n,)."""
+
+    probabilities: Probabilities
+    seconds: npt.NDArray[np.float64]
+
+
+def predict_interleaved(models: Sequence[ServedModel], images: Sequence[Images],
+                        progress: Callable[[int], None] = lambda done: None) -> list[Answers]:
+    """The answers of each model to the same set, `images` at the size of each. An image is answered by all models
+    before the next one is, so that whatever else the machine does slows them alike.
+
+    `progress` is called with the number of images done.
 
     Raises:
-        Rejection: the model fails on an image.
+        Rejection: a model fails on an image.
     """
-    answers = np.empty((len(images), len(model.labels)), np.float32)
-    for number, image in enumerate(images):
-        answers[number] = model.predict(image).probabilities
+    n = len(images[0])
+    answers = [Answers(np.empty((n, len(model.labels)), np.float32), np.empty(n)) for model in models]
+    turns = list(zip(models, images, answers, strict=True))
+    for number in range(n):
+        for model, at_size, answer in turns:
+            started = perf_counter()
+            answer.probabilities[number] = model.predict(at_size[number]).probabilities
+            answer.seconds[number] = perf_counter() - started
+        turns.reverse()  # the second finds a warmer processor than the first: they take turns
         progress(number + 1)
     return answers
 
 
-def figures_on(model: ServedModel, images: npt.NDArray[np.uint8], truth: npt.NDArray[np.int64]) -> Figures:
-    """The model's figures on images as above and their true class ids, int64 (n,). Raises as `predict_all`."""
+def predict_all(model: ServedModel, images: Images) -> Probabilities:
+    """Probabilities float32 (n, classes), one image at a time as serving asks. Raises as `predict_interleaved`."""
+    return predict_interleaved([model], [images])[0].probabilities
+
+
+def figures_on(model: ServedModel, images: Images, truth: npt.NDArray[np.int64]) -> Figures:
+    """The model's figures on images and their true class ids, int64 (n,). Raises as `predict_interleaved`."""
     return figures(predict_all(model, images), truth, model.labels)
 
 
@@ -39,6 +64,6 @@ def named(found: Figures) -> dict[str, float]:
                 "ece": round(found.ece, 4), "images": found.n}
 
 
-def evaluate(model: ServedModel, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> dict[str, float]:
+def evaluate(model: ServedModel, images: Images, labels: npt.NDArray[np.int64]) -> dict[str, float]:
     """`figures_on` by name."""
     return named(figures_on(model, images, labels))

@@ -13,6 +13,7 @@ import numpy as np
 
 from cargostream.addresses import is_loopback, without_password
 from cargostream.errors import CargostreamError
+from cargostream.labels import CARGO_LABELS
 from cargostream.records import CHAMPION
 from cargostream.registry import ask_aliases, open_registry
 from cargostream.served import Manifest, artifact_digest, open_model, read_manifest
@@ -39,10 +40,10 @@ def register(settings: Settings, folder: Path, epochs: Sequence[Mapping[str, flo
     that belong to the run and not to the model, `tags` tell the run and its version from others.
 
     Raises:
-        ModelRefused: the artifact does not pass.
+        ModelRefused: the artifact does not pass, or answers with other classes than CARGO_LABELS.
         CargostreamError: MLflow cannot be reached or does not take it.
     """
-    model = open_model(folder)
+    model = open_model(folder, labels=CARGO_LABELS)
     known = [version.version for version in versions_of(settings.tracking_uri, settings.model_name)
              if version.tags.get("digest") == model.digest]
     version = known[-1] if known else _new_version(settings, folder, epochs, extras, tags)

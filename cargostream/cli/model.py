@@ -1,13 +1,14 @@
-"""`cargostream model train|register|list`."""
+"""`cargostream model`: what there is to do with models, each idea in a module of its own; registering is here."""
 
 import json
 from pathlib import Path
 
 import typer
-from rich.table import Table
 
+from cargostream.cli.model_promote import challenge, promote, rollback
+from cargostream.cli.model_show import list_versions, show
 from cargostream.cli.model_train import in_words, train
-from cargostream.cli.output import err, out
+from cargostream.cli.output import out
 from cargostream.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Train models, and see and fill the registry that the worker follows.")
@@ -33,28 +34,11 @@ def register_folder(
         out.print(in_words(settings.model_name, result))
 
 
-@app.command("list")
-def list_versions(as_json: bool = typer.Option(False, "--json", help="One JSON array.")) -> None:
-    """Show the registered versions, the newest first, with their aliases and figures."""
-    from model_registry.mlflow_rest import versions_of
-
-    settings = load_settings()
-    versions = versions_of(settings.tracking_uri, settings.model_name)
-    if as_json:
-        out.print_json(json.dumps([
-            {"version": v.version, "aliases": list(v.aliases), "tags": v.tags} for v in versions]))
-        return
-    if not versions:
-        err.print(f"The registry has no version of {settings.model_name}; `cargostream model register FOLDER` adds "
-                  f"one.")
-        return
-    table = Table("version", "alias", "name", "accuracy", "digest", box=None)
-    for v in versions:
-        accuracy = next((f"{float(value):.3f} ({key.removesuffix(' accuracy')})" for key, value in v.tags.items()
-                         if key.endswith(" accuracy") and "forest" not in key), "")
-        table.add_row(str(v.version), ", ".join(v.aliases), v.tags.get("name", ""), accuracy,
-                      v.tags.get("digest", "")[:12])
-    out.print(table)
+app.command("list")(list_versions)
+app.command()(show)
+app.command()(promote)
+app.command()(rollback)
+app.command()(challenge)
 
 
 def register(root: typer.Typer) -> None:
