@@ -57,8 +57,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A reference made ready: the names of its statistics, and its sorted columns by day."""
+    """A reference made ready: number of classes, names of its statistics, and its sorted columns by day."""
 
+    classes: int
     names: tuple[str, ...]
     days: dict[str, npt.NDArray[np.float64]]
 
@@ -86,7 +87,7 @@ def known(reference: Reference, labels: Sequence[str]) -> Known:
     days = {name: part for name, part in days.items() if len(part)}
     if len(days) > 1:
         days[ALL_DAYS] = rows
-    return Known(names(labels), {name: np.sort(_rounded(part), axis=0) for name, part in days.items()})
+    return Known(len(labels), names(labels), {name: np.sort(_rounded(part), axis=0) for name, part in days.items()})
 
 
 def judge(window: Table, reference: Known, threshold: float) -> Verdict:
@@ -127,4 +128,4 @@ def ks_p_value(distance: float, n: int, m: int) -> float:
 
 
 def _rounded(rows: Table) -> npt.NDArray[np.float64]:
-    return np.round(rows.astype(np.float64), DECIMALS)
+    return rows.astype(np.float64).round(DECIMALS)

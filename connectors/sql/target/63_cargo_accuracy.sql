@@ -1,0 +1,28 @@
+-- How often each version was right, as far as the truth is known by now, and how often it thought that it was: answers
+-- stored since `since`, by purpose. The interval of `accuracy` is Wilson's. `estimated_accuracy` is the mean
+-- confidence; its band is 1.96 standard deviations of chance, and the calibration error measured at training where it
+-- is known. It holds for rows like those that the version knows, and is too good while they drift.
+DROP VIEW IF EXISTS cargo_accuracy;
+DROP FUNCTION IF EXISTS cargo_accuracy_since(timestamptz);
+CREATE FUNCTION cargo_accuracy_since(since timestamptz) RETURNS TABLE (
+  purpose text, model_version int, predicted bigint, labelled bigint, correct bigint,
+  accuracy float8, accuracy_low float8, accuracy_high float8,
+  estimated_accuracy float8, estimate_low float8, estimate_high float8, first_at timestamptz, last_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT counted.purpose, counted.model_version, counted.predicted, counted.labelled, counted.correct,
+         counted.correct::float8 / nullif(counted.labelled, 0),
+         wilson(counted.correct, counted.labelled, -1), wilson(counted.correct, counted.labelled, 1),
+         counted.confidence, greatest(0, counted.confidence - band), least(1, counted.confidence + band),
+         counted.first_at, counted.last_at
+    FROM (SELECT h.purpose, h.model_version, count(*) AS predicted, count(c.target) AS labelled,
+                 count(*) FILTER (WHERE h.target = c.target) AS correct, avg(h.confidence) AS confidence,
+                 1.959963984540054 * sqrt(sum(h.confidence::float8 * (1 - h.confidence))) / count(*) AS chance,
+                 min(h.stored_at) AS first_at, max(h.stored_at) AS last_at
+            FROM cargo_prediction_history h LEFT JOIN cargo c ON c.id = h.source_id
+           WHERE h.status = 'predicted' AND h.stored_at >= since
+           GROUP BY h.purpose, h.model_version) AS counted
+    LEFT JOIN LATERAL (SELECT w.calibration_error FROM cargo_window w WHERE w.model_version = counted.model_version
+                        ORDER BY w.number DESC LIMIT 1) AS measured ON true
+   CROSS JOIN LATERAL (SELECT chance + coalesce(measured.calibration_error, 0) AS band) AS error;
+$$;
+CREATE VIEW cargo_accuracy AS SELECT * FROM cargo_accuracy_since('-infinity');
