@@ -4,6 +4,7 @@ else with MLflow's client, which knows every kind of store but costs seconds and
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,8 +18,10 @@ from cargostream.served import SERVING
 TIMEOUT_S = 120
 
 
-def download(uri: str, name: str, version: int, folder: Path) -> None:
+def download(uri: str, name: str, version: int, folder: Path, files: Sequence[str] = SERVING) -> None:
     """Put the artifact of a version of the registered model `name` into `folder`, which is made. Blocks.
+
+    `files` are those that are wanted; where MLflow's client has to fetch them, all of them come.
 
     Raises:
         Unavailable: it does not come.
@@ -28,7 +31,7 @@ def download(uri: str, name: str, version: int, folder: Path) -> None:
             found = ask(registry, "model-versions/get-download-uri", name=name, version=str(version)) or {}
             source = urlsplit(str(found["artifact_uri"]))
             if source.scheme == "mlflow-artifacts":
-                _over_http(registry, source.path.strip("/"), folder)
+                _over_http(registry, source.path.strip("/"), folder, files)
                 return
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise Unavailable(without_password(
@@ -36,10 +39,10 @@ def download(uri: str, name: str, version: int, folder: Path) -> None:
     _with_mlflow(uri, name, version, folder)
 
 
-def _over_http(registry: httpx.Client, path: str, folder: Path) -> None:
+def _over_http(registry: httpx.Client, path: str, folder: Path, files: Sequence[str]) -> None:
     """Only the files that are known are asked for; what is missing is for the checks of the artifact to tell."""
     folder.mkdir()
-    for file in SERVING:
+    for file in files:
         answer = registry.get(f"/api/2.0/mlflow-artifacts/artifacts/{path}/{file}")
         if answer.status_code != httpx.codes.NOT_FOUND:
             (folder / file).write_bytes(answer.raise_for_status().content)

@@ -4,6 +4,8 @@ import hashlib
 import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,38 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from cargostream.served import GOLDEN, MANIFEST, MODEL, Manifest, open_model, softmax
+from cargostream.reference import REFERENCE, Reference, write_reference
+from cargostream.served import GOLDEN, MANIFEST, MODEL, Manifest, ServedModel, open_model, read_manifest, softmax
 from model_registry.network import GroundNet
+from model_registry.weights import WEIGHTS, write_weights
 
 
 def export(network: GroundNet, folder: Path, *, name: str, labels: tuple[str, ...],
            golden: npt.NDArray[np.uint8], training: dict[str, Any]) -> None:
     """Write the artifact of a network into `folder`, which must not exist; it appears complete or not at all.
+
+    Raises:
+        ModelRefused: the exported graph does not do what the network does.
+    """
+    with new_folder(folder) as partial:
+        write_artifact(network, partial, name=name, labels=labels, golden=golden, training=training)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the name `folder` at the end, if nothing was raised; else nothing is left of it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        partial = Path(temporary) / folder.name
+        partial.mkdir()
+        yield partial
+        partial.rename(folder)
+
+
+def write_artifact(network: GroundNet, folder: Path, *, name: str, labels: tuple[str, ...],
+                   golden: npt.NDArray[np.uint8], training: dict[str, Any],
+                   reference: Reference | None = None) -> ServedModel:
+    """Write an artifact into an empty folder and open it as serving does.
 
     The golden answers to `golden`, uint8 (n, size, size, 3), are torch's, so that a graph that was translated wrongly
     does not open.
@@ -27,20 +54,23 @@ def export(network: GroundNet, folder: Path, *, name: str, labels: tuple[str, ..
     Raises:
         ModelRefused: the exported graph does not do what the network does.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        partial = Path(temporary) / folder.name
-        partial.mkdir()
-        network = network.float().eval()
-        with torch.inference_mode():
-            probabilities = softmax(network(torch.from_numpy(golden))[0].numpy())
-        _write_graph(network, golden.shape[1], partial / MODEL)
-        np.savez_compressed(partial / GOLDEN, images=golden, probabilities=probabilities)
-        write_manifest(partial, Manifest(
-            name=name, labels=labels, input_size=golden.shape[1], training=training,
-            files={file: hashlib.sha256((partial / file).read_bytes()).hexdigest() for file in (MODEL, GOLDEN)}))
-        open_model(partial)
-        partial.rename(folder)
+    network = network.float().eval()
+    with torch.inference_mode():
+        probabilities = softmax(network(torch.from_numpy(golden))[0].numpy())
+    _write_graph(network, golden.shape[1], folder / MODEL)
+    np.savez_compressed(folder / GOLDEN, images=golden, probabilities=probabilities)
+    (folder / WEIGHTS).write_bytes(write_weights(network))
+    if reference is not None:
+        (folder / REFERENCE).write_bytes(write_reference(reference))
+    write_manifest(folder, Manifest(
+        name=name, labels=labels, input_size=golden.shape[1], training=training,
+        files={file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}))
+    return open_model(folder)
+
+
+def add_evaluation(folder: Path, figures: dict[str, float]) -> None:
+    """Put figures into the manifest of an artifact that is being made: they change its digest."""
+    write_manifest(folder, msgspec.structs.replace(read_manifest(folder), evaluation=figures))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

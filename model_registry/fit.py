@@ -1,65 +1,113 @@
 """Fit the network to images: AdamW, one cycle of the learning rate, classes weighed alike, everything seeded."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from cargostream.errors import CargostreamError
 from model_registry.augment import augmented
+from model_registry.load import Images
 from model_registry.network import GroundNet
 
-Report = Callable[[int, float, float], None]
-"""Called after each epoch with (epoch from 1, mean training loss, accuracy on the held-out part)."""
+Report = Callable[[dict[str, float]], None]
+"""Called after each epoch with its figures by name: epoch (from 1), loss, and of the validation images loss and
+accuracy."""
+
+LOT = 128
+"""Images at a time where nothing is learnt."""
 
 
-def held_out(labels: npt.NDArray[np.int64], share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Which images are kept for validation: the same share of every class, at least one of each."""
-    rng = np.random.default_rng(seed)
-    chosen = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        chosen[rng.permutation(members)[:max(1, round(share * len(members)))]] = True
-    return chosen
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that decides what comes out, apart from the images and the weights to start from.
+
+    `rate` is the peak of the learning rate's one cycle; `variation` is one of `augment.VARIATIONS`; `frozen` leaves all
+    but the classifier as it is.
+    """
+
+    width: float = 0.5
+    size: int = 128
+    epochs: int = 18
+    batch: int = 32
+    rate: float = 3e-3
+    seed: int = 2022
+    variation: str = "plain"
+    frozen: bool = False
 
 
-def fit(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], held: npt.NDArray[np.bool_], *, classes: int,
-        width: float, epochs: int, batch: int, rate: float, seed: int, report: Report) -> GroundNet:
-    """A network fitted to the images that are not `held`, in evaluation mode."""
-    torch.manual_seed(seed)
-    network = GroundNet(classes, width).to(memory_format=torch.channels_last)
-    x, y = torch.from_numpy(images[~held]), torch.from_numpy(labels[~held])
+FRESH = Recipe()
+CONTINUED = Recipe(epochs=24, rate=1e-3, variation="rough")
+"""To learn from scratch, and to go on from weights that know most of it."""
+
+
+def device_named(name: str) -> torch.device:
+    """The device of that name; `auto` is CUDA where there is any.
+
+    Raises:
+        CargostreamError: CUDA is asked for and not there.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise CargostreamError("There is no CUDA device that torch can use; --device cpu trains without.")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+def fit(network: GroundNet, train: Images, validation: Images, recipe: Recipe, device: torch.device,
+        report: Report) -> GroundNet:
+    """Teach the network the images of `train`; it comes back on the CPU in evaluation mode, as after the last epoch.
+
+    Nothing is learnt or chosen from `validation`: its figures are reported.
+    """
+    classes = network.classifier[-1].out_features
+    network = network.to(device).to(memory_format=torch.channels_last)
+    x, y = torch.from_numpy(train.pixels), torch.from_numpy(train.labels)
     counts = torch.bincount(y, minlength=classes).clamp(min=1)
-    loss_of = nn.CrossEntropyLoss(weight=len(y) / (classes * counts.float()), label_smoothing=0.05)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05)
-    steps = -(-len(x) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * steps, pct_start=0.2)
-    generator = torch.Generator().manual_seed(seed)
-    for epoch in range(1, epochs + 1):
-        network.train()
+    loss_of = nn.CrossEntropyLoss(weight=len(y) / (classes * counts.float()), label_smoothing=0.05).to(device)
+    network.learning(recipe.frozen)
+    optimizer = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=recipe.rate,
+                                  weight_decay=0.05)
+    steps = -(-len(x) // recipe.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.epochs * steps,
+                                                   pct_start=0.2)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    for epoch in range(1, recipe.epochs + 1):
+        network.learning(recipe.frozen)
         total = 0.0
         for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
-            loss = loss_of(_logits(network, augmented(x[rows], generator)), y[rows])
+            varied = augmented(x[rows], generator, recipe.variation).to(device)
+            loss = loss_of(_answers(network, varied)[0], y[rows].to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             total += float(loss.detach()) / steps
-        report(epoch, total, accuracy(network, images[held], labels[held]))
-    return network.eval()
+        logits = run(network, validation.pixels, device, fast=True)[0]
+        report({"epoch": epoch, "loss": total, **_measured(logits, validation.labels)})
+    return network.cpu().eval()
 
 
-def accuracy(network: GroundNet, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> float:
-    """Share of the images that the network gets right, in evaluation mode."""
+def run(network: GroundNet, images: npt.NDArray[np.uint8], device: torch.device | None = None, *,
+        fast: bool = False) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Logits (n, classes) and embeddings (n, E) of images, in evaluation mode; `fast` in half precision, where 1 % of
+    a probability does not matter."""
     network.eval()
+    device = device or torch.device("cpu")
     with torch.inference_mode():
-        answers = [_logits(network, part).argmax(1) for part in torch.from_numpy(images).tensor_split(
-            max(1, len(images) // 128))]
-    return float((torch.cat(answers).numpy() == labels).mean())
+        parts = [_answers(network, part.to(device), half=fast) for part in torch.from_numpy(images).tensor_split(
+            -(-len(images) // LOT))]
+    return (torch.cat([logits for logits, _ in parts]).cpu().numpy(),
+            torch.cat([embedding for _, embedding in parts]).cpu().numpy())
 
 
-def _logits(network: GroundNet, images: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        logits: Tensor = network(images)[0]
-    return logits.float()
+def _answers(network: GroundNet, images: Tensor, half: bool = True) -> tuple[Tensor, Tensor]:
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+        logits, embedding = network(images)
+    return logits.float(), embedding.float()
+
+
+def _measured(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> dict[str, float]:
+    loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth))
+    return {"validation loss": float(loss), "validation accuracy": float((logits.argmax(axis=1) == truth).mean())}

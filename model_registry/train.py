@@ -1,91 +1,129 @@
-"""Train a model on image sets of a store, export it, and measure what was exported."""
+"""Train a model on a lesson, export it, and measure what was exported."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
+import torch
 
-from cargostream.errors import CargostreamError, UsageError
+from cargostream.errors import UsageError
 from cargostream.labels import CARGO_LABELS
-from cargostream.served import open_model, read_manifest
+from cargostream.served import softmax
 from model_registry.baseline import forest_accuracy
-from model_registry.evaluate import evaluate
-from model_registry.export import export, write_manifest
-from model_registry.fit import fit, held_out
-from model_registry.load import load_set, set_digest
+from model_registry.calibrate import temperature
+from model_registry.evaluate import figures_on, named
+from model_registry.export import add_evaluation, new_folder, write_artifact
+from model_registry.fit import Recipe, fit, run
+from model_registry.known import Signatures, reference_of
+from model_registry.lesson import Lesson
+from model_registry.load import Images
+from model_registry.measures import expected_calibration_error
 from model_registry.network import GroundNet
-
-HELD_OUT = 0.1
+from model_registry.pictures import draw_confusion, draw_curves
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that decides what comes out, apart from the images. `rate` is the peak of the learning rate's one cycle."""
+class Order:
+    """What to make of a lesson: where to start, on which device, what to call it.
 
-    width: float = 0.5
-    size: int = 128
-    epochs: int = 18
-    batch: int = 32
-    rate: float = 3e-3
-    seed: int = 2022
+    `start` gives a fresh network the weights to start from, if any. `described` goes into the manifest as it is.
+    """
 
-
-Report = Callable[[Mapping[str, float]], None]
-"""Called after each epoch with its figures by name: epoch, loss, validation."""
+    name: str
+    recipe: Recipe
+    device: torch.device
+    start: Callable[[GroundNet], None] | None = None
+    described: Mapping[str, Any] = field(default_factory=dict)
 
 
-def train_model(store: Path, sets: list[str], evaluation: str, recipe: Recipe, folder: Path, *, name: str,
-                command: str, report: Report) -> dict[str, float]:
-    """Train on the `sets` that lie in the store, write the artifact to `folder`, return its evaluation figures.
+Report = Callable[[dict[str, float]], None]
 
-    `evaluation` names the set that the exported model is measured on; no image of it may be in `sets`. `command` is
-    how to do it again, for the manifest. The same recipe on the same machine gives the same model; other processors
-    round otherwise.
+
+def taught(lesson: Lesson, order: Order, report: Report) -> GroundNet:
+    """A network that learnt the lesson. The same recipe and weights on the same machine give the same network; other
+    processors round otherwise. `report` is called after each epoch, as `fit` does.
 
     Raises:
-        UsageError: `folder` is there already.
-        CargostreamError: a set cannot be used, or shares an image with the evaluation set.
+        CargostreamError: the weights cannot be had, or do not fit the recipe.
     """
-    if folder.exists():
-        raise UsageError(f"{folder} is there already; name another folder with --out.")
-    started = time.monotonic()
-    lists = {part: store / f"{part}.jsonl" for part in [*sets, evaluation]}
-    loaded = {part: load_set(store, listing, recipe.size) for part, listing in lists.items()}
-    images, labels = (np.concatenate([loaded[part][column] for part in sets]) for column in (0, 1))
-    measured, truth = loaded[evaluation]
-    if shared := {image.tobytes() for image in images} & {image.tobytes() for image in measured}:
-        raise CargostreamError(f"The sets {', '.join(sets)} share {len(shared)} images with {evaluation}: what is "
-                               f"measured must not have been learnt.")
-    held = held_out(labels, HELD_OUT, recipe.seed)
-    network = _fitted(images, labels, held, recipe, report)
-    minutes = round((time.monotonic() - started) / 60, 1)
+    torch.manual_seed(order.recipe.seed)
+    network = GroundNet(len(CARGO_LABELS), order.recipe.width)
+    if order.start:
+        order.start(network)
+    return fit(network, lesson.train, lesson.validation, order.recipe, order.device, report)
 
-    golden = np.stack([images[np.flatnonzero(held & (labels == target))[0]] for target in np.unique(labels)])
-    export(network, folder, name=name, labels=CARGO_LABELS, golden=golden, training=_described(
-        command, recipe, {part: set_digest(lists[part]) for part in lists}, minutes))
-    figures = {f"{evaluation} {key}": value for key, value in evaluate(open_model(folder), measured, truth).items()}
-    figures[f"{evaluation} colour forest accuracy"] = round(forest_accuracy(images, labels, measured, truth), 4)
-    write_manifest(folder, msgspec.structs.replace(read_manifest(folder), evaluation=figures))
+
+def calibrated(network: GroundNet, validation: Images) -> dict[str, float]:
+    """Set the network's temperature; it, and the expected calibration error on the same images before and after."""
+    logits, _ = run(network, validation.pixels)
+    found = temperature(logits, validation.labels)
+    network.temperature.fill_(found)
+    before, after = (expected_calibration_error(softmax(logits / np.float32(each)), validation.labels)
+                     for each in (1, found))
+    return {"temperature": round(found, 4), "validation ece before": round(before, 4),
+            "validation ece": round(after, 4)}
+
+
+def train_model(lesson: Lesson, measured: Mapping[str, Images], order: Order, folder: Path, extras: Path, *,
+                signatures: Signatures, report: Report) -> dict[str, float]:
+    """Teach a network, write its artifact to `folder` and pictures and embeddings of the training images to `extras`;
+    its figures on the sets `measured`, which are images by name. Both folders appear complete or not at all.
+
+    Raises:
+        UsageError: a folder is there already.
+        CargostreamError: as `taught`.
+    """
+    for each in (folder, extras):
+        if each.exists():
+            raise UsageError(f"{each} is there already; name another folder with --out.")
+    started = time.monotonic()
+    epochs: list[dict[str, float]] = []
+
+    def after(figures: dict[str, float]) -> None:
+        epochs.append(figures)
+        report(figures)
+
+    network = taught(lesson, order, after)
+    calibration = calibrated(network, lesson.validation)
+    minutes = round((time.monotonic() - started) / 60, 1)
+    _, learnt = run(network, lesson.train.pixels)
+    with new_folder(extras) as pictures, new_folder(folder) as artifact:
+        model = write_artifact(
+            network, artifact, name=order.name, labels=CARGO_LABELS, golden=_golden(lesson),
+            training=_described(lesson, order) | calibration | {"minutes": minutes},
+            reference=reference_of(network, lesson, learnt, signatures))
+        figures: dict[str, float] = {}
+        for name, images in measured.items():
+            found = figures_on(model, images.pixels, images.labels)
+            figures |= {f"{name} {key}": value for key, value in named(found).items()}
+            draw_confusion(found, CARGO_LABELS, name, pictures / f"confusion-{name}.png")
+            if order.start is None:
+                figures[f"{name} colour forest accuracy"] = round(forest_accuracy(
+                    lesson.train.pixels, lesson.train.labels, images.pixels, images.labels), 4)
+        add_evaluation(artifact, figures)
+        draw_curves(epochs, pictures / "curves.png")
+        np.savez_compressed(pictures / "embeddings.npz", embedding=learnt.astype(np.float16),
+                            label=lesson.train.labels, sha256=lesson.train.digests)
     return figures
 
 
-def _fitted(images: Any, labels: Any, held: Any, recipe: Recipe, report: Report) -> GroundNet:
-    def after(epoch: int, loss: float, validation: float) -> None:
-        report({"epoch": epoch, "loss": round(loss, 4), "validation": round(validation, 4)})
-
-    return fit(images, labels, held, classes=len(CARGO_LABELS), width=recipe.width, epochs=recipe.epochs,
-               batch=recipe.batch, rate=recipe.rate, seed=recipe.seed, report=after)
+def _golden(lesson: Lesson) -> Any:
+    """An image of each class, of those that validate if they have one."""
+    images = lesson.validation + lesson.train
+    return np.stack([images.pixels[np.flatnonzero(images.labels == label)[0]] for label in np.unique(images.labels)])
 
 
-def _described(command: str, recipe: Recipe, digests: dict[str, str], minutes: float) -> dict[str, Any]:
+def _described(lesson: Lesson, order: Order) -> dict[str, Any]:
+    digests = {part: hashlib.sha256("\n".join(sorted(images.digests)).encode()).hexdigest()
+               for part, images in (("train", lesson.train), ("validation", lesson.validation))}
     return {
-        "command": command, "architecture": "MobileNetV2", "minutes": minutes,
-        **asdict(recipe),
-        **{f"list {part}": digest for part, digest in digests.items()},
+        **order.described, "architecture": "MobileNetV2", **asdict(order.recipe), "device": order.device.type,
+        "images": len(lesson.train), "kept images": lesson.kept,
+        **{f"digest {part}": digest for part, digest in digests.items()},
         **{package: version(package) for package in ("torch", "torchvision")},
     }

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 
 from cargostream.cli import model_train
-from cargostream.errors import CargostreamError, UsageError
-from model_registry.fit import held_out
+from cargostream.errors import CargostreamError
 from model_registry.load import load_set
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_train, "find_spec", lambda name: None if name.startswith("torch") else object())
     with pytest.raises(CargostreamError, match=r"Training needs torch, torchvision: .*cargostream\[train\]"):
-        model_train.train()
+        model_train.need_packages()
 
 
 def test_a_missing_or_broken_list_is_told(tmp_path: Path) -> None:
@@ -32,21 +31,3 @@ def test_an_image_that_changed_is_not_learnt(tmp_path: Path) -> None:
     (tmp_path / "set.jsonl").write_text('{"image_path": "a.jpg", "target": 1, "sha256": "00"}\n')
     with pytest.raises(CargostreamError, match="not the one that the list describes"):
         load_set(tmp_path, tmp_path / "set.jsonl", 32)
-
-
-def test_the_held_out_part_has_every_class_in_its_share() -> None:
-    import numpy as np
-
-    labels = np.repeat(np.arange(4), [3, 40, 100, 57])
-    held = held_out(labels, 0.1, seed=1)
-    assert np.bincount(labels[held], minlength=4).tolist() == [1, 4, 10, 6]
-    assert (held == held_out(labels, 0.1, seed=1)).all()
-    assert not (held == held_out(labels, 0.1, seed=2)).all()
-
-
-def test_an_artifact_is_never_overwritten(tmp_path: Path) -> None:
-    from model_registry.train import Recipe, train_model
-
-    with pytest.raises(UsageError, match="is there already"):
-        train_model(tmp_path, ["monday"], "evaluation-monday", Recipe(), tmp_path, name="", command="",
-                    report=lambda figures: None)

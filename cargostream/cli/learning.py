@@ -1,0 +1,79 @@
+"""What `model train` and `model compare` need from other rooms and from the registry before they can learn."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cargostream.cli.data import ensure
+from cargostream.cli.output import err
+from cargostream.settings import Settings
+
+if TYPE_CHECKING:
+    from model_registry.known import Signatures
+    from model_registry.load import Images
+    from model_registry.origin import Origin
+
+
+class Sets:
+    """From a set's name to its images at a model's input size, each set drawn if it has to be, and read once."""
+
+    def __init__(self, store: Path, size: int, skip: bool) -> None:
+        self.store, self.size, self._skip = store, size, skip
+        self._read: dict[tuple[str, int], Images] = {}
+
+    def __call__(self, name: str, size: int | None = None) -> "Images":
+        """Raises CargostreamError if the set or an image of it cannot be used; with `skip`, images are left out."""
+        from model_registry.load import load_images
+
+        size = size or self.size
+        if (name, size) not in self._read:
+            ensure(self.store, name)
+            again = any(known == name for known, _ in self._read)
+            self._read[name, size] = load_images(self.store, self.store / f"{name}.jsonl", size,
+                                                 _told(name, again) if self._skip else None)
+        return self._read[name, size]
+
+    def list_digests(self) -> dict[str, str]:
+        """SHA-256 of the list of each set that was read."""
+        from model_registry.load import set_digest
+
+        return {f"list {name}": set_digest(self.store / f"{name}.jsonl") for name, _ in self._read}
+
+    def signatures(self, name: str) -> "Signatures":
+        """How damage moves the statistics of the set's images."""
+        from data_prepare.signatures import signatures_of
+
+        ensure(self.store, name)
+        return signatures_of(self.store, self.store / f"{name}.jsonl", size=self.size)
+
+
+def origin_of(settings: Settings, weights: str, scratch: Path) -> "Origin | None":
+    """What --weights names; None for none. A champion is downloaded into `scratch`."""
+    from model_registry.origin import champion, named_origin
+
+    if weights == "none":
+        return None
+    return champion(settings, scratch / "champion") if weights == "champion" else named_origin(weights)
+
+
+def embeddings_by(embedder: Path | None, origin: "Origin | None", settings: Settings, scratch: Path,
+                  sets: Sets) -> Callable[[str], npt.NDArray[np.float32]]:
+    """From a set's name to embeddings of its images, (n, E): by the given model, else by the one that training starts
+    from, else by the champion. Nothing is fetched or opened before it is asked for."""
+    def embed(name: str) -> Any:
+        from model_registry.embed import open_embedder
+        from model_registry.origin import champion
+
+        file = embedder or (origin and origin.onnx) or champion(settings, scratch / "embedder").onnx
+        assert file is not None, "a champion that opened has a graph"  # noqa: S101
+        model = open_embedder(file)
+        return model.embed(sets(name, model.size).pixels)
+
+    return embed
+
+
+def _told(name: str, again: bool) -> Callable[[str], None]:
+    return lambda reason: None if again else err.print(f"left out of {name}: {reason}", markup=False)
