@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,23 +58,30 @@ def read_image(file: Path, limits: Limits) -> bytes:
     except OSError as error:
         code = RejectCode.FILE_NOT_FOUND if isinstance(error, FileNotFoundError) else RejectCode.NOT_READABLE
         raise Rejection(code, error.strerror or "cannot be read") from error
-    with os.fdopen(opened, "rb") as content:
+    try:
         found = os.fstat(opened)
         if not stat.S_ISREG(found.st_mode):
             raise Rejection(RejectCode.NOT_A_FILE, "not a regular file")
         if found.st_size > limits.max_bytes:
             raise Rejection(RejectCode.FILE_TOO_LARGE, f"{found.st_size} bytes, at most {limits.max_bytes} are read")
-        data = content.read(limits.max_bytes)
+        with os.fdopen(opened, "rb", closefd=False) as content:
+            data = content.read(limits.max_bytes)
+    finally:
+        os.close(opened)
     to_array(data, SIZE, limits.max_pixels)
     return data
 
 
-def refuse_unreadable(unreadable: Sequence[Unreadable], total: int, skip: bool) -> None:
-    """Stop if there are images that cannot be used, unless they are to be skipped; or if there is nothing else.
+def refuse_unreadable(unreadable: Sequence[Unreadable], total: int, skip: bool,
+                      report: Callable[[Unreadable], None] | None) -> None:
+    """Report the images that cannot be used; stop for them unless they are to be skipped, or if there are no others.
 
     Raises:
-        CargostreamError: says how many they are; the caller has listed them.
+        CargostreamError: says how many they are.
     """
+    for each in unreadable:
+        if report:
+            report(each)
     if unreadable and not skip:
         raise CargostreamError(f"{len(unreadable)} of {total} images cannot be used; nothing was written. "
                                f"Mend them or leave them out with --skip-unreadable.")

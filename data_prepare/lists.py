@@ -1,8 +1,10 @@
 """The list of a set: one JSON line for each image; a set exists when its list does, so the list is written last."""
 
+import fcntl
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -32,6 +34,43 @@ def read_list(listing: Path) -> list[Listed]:
         raise CargostreamError(f"The image list {listing} is not in the expected shape: {error}.") from error
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """One line of a list that somebody else wrote, the original system's for instance: the digest may be missing."""
+
+    image_path: str
+    target: int | None = None
+    sha256: str | None = None
+
+
+def read_entries(listing: Path) -> list[Entry]:
+    """The lines of somebody's list, in its order, each path made one with `/`.
+
+    Raises:
+        CargostreamError: the list is not there, is empty, is not of JSON Lines with an `image_path`, or names a file
+            outside its root.
+    """
+    entries = []
+    try:
+        lines = listing.read_bytes().splitlines()
+    except OSError as error:
+        raise CargostreamError(f"The image list {listing} cannot be read: {error.strerror}.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = msgspec.json.decode(line, type=Entry)
+        except msgspec.DecodeError as error:
+            raise CargostreamError(f"Line {number} of {listing} is not in the expected shape: {error}.") from error
+        path = PurePosixPath(entry.image_path.replace("\\", "/"))  # Windows wrote some of them
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise CargostreamError(f"Line {number} of {listing} names {entry.image_path!r}, which is no path below the "
+                                   f"list's root.")
+        entries.append(msgspec.structs.replace(entry, image_path=path.as_posix()))
+    if not entries:
+        raise CargostreamError(f"The image list {listing} is empty.")
+    return entries
+
+
 def write_lines(file: Path, lines: Sequence[msgspec.Struct]) -> None:
     """Write JSON Lines; the file has its name only when it is complete and on the disk.
 
@@ -44,3 +83,15 @@ def write_lines(file: Path, lines: Sequence[msgspec.Struct]) -> None:
         opened.flush()
         os.fsync(opened.fileno())
     partial.rename(file)
+
+
+@contextmanager
+def locked(store: Path) -> Iterator[None]:
+    """Let one process at a time put sets into a store; made if it is not there."""
+    store.mkdir(parents=True, exist_ok=True)
+    lock = os.open(store / ".synthesize.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

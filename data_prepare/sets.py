@@ -8,12 +8,9 @@ Every image has a random generator of its own, seeded with (seed, set, class, nu
 does not matter which process draws which image.
 """
 
-import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +19,7 @@ import numpy as np
 from cargostream.errors import CargostreamError, UsageError
 from cargostream.images import make_store
 from cargostream.labels import CARGO_LABELS
-from data_prepare.lists import Listed, read_list, write_lines
+from data_prepare.lists import Listed, locked, read_list, write_lines
 from data_prepare.parallel import in_processes
 from data_prepare.photograph import photograph
 from data_prepare.spoil import Damage, spoil
@@ -81,7 +78,7 @@ def ensure_set(store: Path, name: str, *, seed: int | None = None, progress: Pro
         raise UsageError(f"There is no image set {name!r}; there are {', '.join(sets)}.")
     listing = store / f"{name}.jsonl"
     try:
-        with _lock(store):
+        with locked(store):
             make_store(store)
             if not listing.exists():
                 _draw_all(store, name, SEED if seed is None else seed, progress, sets)
@@ -158,14 +155,3 @@ def _check(listing: Path, name: str, seed: int | None, sets: dict[str, ImageSet]
     if seed is not None and not drawn(sets):
         raise UsageError(f"{listing.parent / name} was drawn from another seed than {seed} or by other versions; "
                          f"name another store, or remove the folder and its list.")
-
-
-@contextmanager
-def _lock(store: Path) -> Iterator[None]:
-    store.mkdir(parents=True, exist_ok=True)
-    lock = os.open(store / ".synthesize.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

@@ -1,11 +1,14 @@
 """`cargostream data`: the image sets that are streamed, learnt from and measured on."""
 
-import sys
 from pathlib import Path
 
 import typer
 
-from cargostream.cli.output import err, out
+from cargostream.cli.data_check import check
+from cargostream.cli.data_corrupt import corrupt, sheet
+from cargostream.cli.data_import import import_
+from cargostream.cli.data_progress import progress_bar
+from cargostream.cli.output import out
 from cargostream.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Make the image sets that are streamed, learnt from and measured on.")
@@ -39,20 +42,16 @@ def synthesize(
 
 def ensure(store: Path, name: str, seed: int | None = None) -> Path:
     """Draw a set unless it is there, with a progress bar on a terminal; its list's path."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from data_prepare.sets import ensure_set
 
-    from data_prepare.sets import LOT, ensure_set
-
-    with Progress(TextColumn(f"drawing {name}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  console=err, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(name, total=None, visible=False)
-
-        def progress(done: int, total: int) -> None:
-            if bar.disable and done <= LOT:
-                err.print(f"drawing {name}: {total} images into {store}")
-            bar.update(task, completed=done, total=total, visible=True)
-
+    with progress_bar(f"drawing {name}", f"drawing {name}: {{total}} images into {store}") as progress:
         return ensure_set(store, name, seed=seed, progress=progress)
+
+
+app.command("import")(import_)
+app.command()(corrupt)
+app.command()(sheet)
+app.command()(check)
 
 
 def register(root: typer.Typer) -> None:
