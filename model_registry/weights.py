@@ -33,7 +33,7 @@ def start_from(network: GroundNet, path: Path) -> None:
     """
     file = path / WEIGHTS if path.is_dir() else path
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             state = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
     except FileNotFoundError:
         raise CargostreamError(f"There are no weights in {path}: {file.name} is missing. Models that "

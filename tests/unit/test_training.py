@@ -1,0 +1,223 @@
+"""The parts of a training: what freezing leaves alone, what weights carry, how sure an answer may be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cargostream.errors import CargostreamError, UsageError
+from cargostream.labels import CARGO_LABELS
+from cargostream.reference import embedding_distance
+from cargostream.served import softmax
+from model_registry.augment import VARIATIONS, augmented
+from model_registry.calibrate import temperature
+from model_registry.fit import Recipe, device_named, fit, run
+from model_registry.keep import SELECTIONS
+from model_registry.known import reference_of
+from model_registry.lesson import check, lesson_of_days, lesson_of_sets
+from model_registry.load import Images
+from model_registry.measures import expected_calibration_error
+from model_registry.network import GroundNet
+from model_registry.splits import TRAIN, split
+from model_registry.weights import start_from, start_from_imagenet, write_weights
+
+CLASSES, SIZE = len(CARGO_LABELS), 32
+CPU = torch.device("cpu")
+
+
+def images(count: int, seed: int) -> Images:
+    """As many images of each class, of one colour each, with statistics that tell them apart."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(CLASSES), count)
+    pixels = (labels[:, None, None, None] * 40 + rng.integers(0, 40, (len(labels), SIZE, SIZE, 3))).astype(np.uint8)
+    digests = np.array([f"{seed}-{number}" for number in range(len(labels))])
+    return Images(pixels, labels, digests, rng.random((len(labels), 4)).astype(np.float32))
+
+
+def network(seed: int = 0) -> GroundNet:
+    torch.manual_seed(seed)
+    return GroundNet(CLASSES, 0.25)
+
+
+def state(net: GroundNet) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+def taught(frozen: bool, device: torch.device = CPU, seed: int = 1) -> tuple[dict[str, torch.Tensor], GroundNet]:
+    net = network()
+    before = state(net)
+    recipe = Recipe(width=0.25, size=SIZE, epochs=1, batch=5, rate=1e-2, seed=seed, frozen=frozen)
+    return before, fit(net, images(3, 1), images(1, 2), recipe, device, lambda figures: None)
+
+
+def test_frozen_means_that_only_the_classifier_changes() -> None:
+    before, net = taught(frozen=True)
+    after = net.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"classifier.1.weight", "classifier.1.bias"}  # no running mean, variance or counter
+
+
+def test_without_freezing_all_of_it_learns_and_a_seed_gives_the_same_again() -> None:
+    before, net = taught(frozen=False)
+    after = net.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {"mean", "deviation", "temperature"}
+    again = taught(frozen=False)[1].state_dict()
+    assert all(torch.equal(after[name], again[name]) for name in after)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_learns_what_the_cpu_learns() -> None:
+    (_, here), (_, there) = taught(frozen=False), taught(frozen=False, device=device_named("cuda"))
+    pixels = images(2, 5).pixels
+    assert np.abs(run(here, pixels)[0] - run(there, pixels)[0]).max() < 0.5
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_told() -> None:
+    with pytest.raises(CargostreamError, match="--device cpu"):
+        device_named("cuda")
+    assert device_named("auto").type == "cpu"
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+def test_variations_are_images_and_come_from_the_seed(variation: str) -> None:
+    pixels = torch.from_numpy(images(8, 1).pixels)
+    one, same, other = (augmented(pixels, torch.Generator().manual_seed(seed), variation) for seed in (1, 1, 2))
+    assert one.shape == pixels.shape
+    assert torch.isfinite(one).all()
+    assert float(one.min()) >= 0
+    assert float(one.max()) <= 255
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_weights_go_on_where_they_ended(tmp_path: Path) -> None:
+    source, pixels = network(1), images(1, 1).pixels
+    source.temperature.fill_(3.0)
+    (tmp_path / "weights.npz").write_bytes(write_weights(source))
+    for path in (tmp_path, tmp_path / "weights.npz"):
+        target = network(2)
+        start_from(target, path)
+        assert float(target.temperature) == 1
+        np.testing.assert_allclose(run(target, pixels)[0], 3 * run(source, pixels)[0], rtol=1e-4)
+
+
+def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    with pytest.raises(CargostreamError, match=r"weights\.npz is missing"):
+        start_from(network(), tmp_path)
+    file = tmp_path / "weights.npz"
+    file.write_bytes(b"PK\3\4 half of one")
+    with pytest.raises(CargostreamError, match="cannot be used"):
+        start_from(network(), file)
+    file.write_bytes(write_weights(GroundNet(CLASSES, 0.5)))
+    with pytest.raises(CargostreamError, match="--width"):
+        start_from(network(), file)
+
+
+def test_pickles_are_not_weights(tmp_path: Path) -> None:
+    np.savez(tmp_path / "weights.npz", mean=np.array([print], dtype=object))
+    with pytest.raises(CargostreamError, match="cannot be used"):
+        start_from(network(), tmp_path)
+
+
+def test_imagenet_has_one_width() -> None:
+    with pytest.raises(CargostreamError, match=r"--width 1\.0"):
+        start_from_imagenet(network())
+
+
+def test_temperature_finds_how_far_confidence_is_off() -> None:
+    """Answers drawn from the softmax of logits are explained best by just these logits; doubled, by half of them."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, CLASSES)).astype(np.float32)
+    truth = np.array([rng.choice(CLASSES, p=each / each.sum()) for each in softmax(logits).astype(np.float64)])
+    assert temperature(logits, truth) == pytest.approx(1, abs=0.03)
+    assert temperature(2 * logits, truth) == pytest.approx(2, abs=0.06)
+    sure, calibrated = softmax(2 * logits), softmax(2 * logits / np.float32(temperature(2 * logits, truth)))
+    assert expected_calibration_error(calibrated, truth) < expected_calibration_error(sure, truth) / 3
+
+
+def loader(**sets: Images) -> object:
+    return lambda name: sets[name]
+
+
+def no_embedding(name: str) -> np.ndarray:
+    raise AssertionError("nobody needs embeddings here")
+
+
+def test_both_days_are_the_new_one_and_what_is_kept() -> None:
+    days = {"monday": images(20, 1), "tuesday": images(30, 2)}
+    lesson = lesson_of_days("both", "random", 15, 0, loader(**days), no_embedding)
+    learnt = set(lesson.train.digests)
+    for name, kept in (("tuesday", 5 * 24), ("monday", 15)):
+        training = days[name].digests[split(days[name].digests.tolist(), days[name].labels) == TRAIN]
+        assert len(learnt & set(training)) == kept
+        assert not (learnt & (set(days[name].digests) - set(training)))
+    assert lesson.kept == 15
+    assert len(lesson.train) == 5 * 24 + 15
+    assert len(lesson.validation) == 5 * (2 + 3)
+    assert not learnt & set(lesson.validation.digests)
+
+
+def test_the_reference_is_of_each_day_and_was_not_learnt() -> None:
+    days = {"monday": images(20, 1), "tuesday": images(30, 2)}
+    lesson = lesson_of_days("both", "none", 220, 0, loader(**days), no_embedding)
+    assert lesson.days == ("monday", "tuesday")
+    assert np.bincount(lesson.day).tolist() == [5 * 4, 5 * 6]
+    assert all(str(digest).startswith("1-") for digest in lesson.known.digests[lesson.day == 0])
+    assert not set(lesson.known.digests) & set(lesson.train.digests)
+    assert lesson.kept == 0
+
+
+def test_a_budget_for_all_keeps_all_without_embeddings() -> None:
+    days = {"monday": images(10, 1), "tuesday": images(10, 2)}
+    lesson = lesson_of_days("both", "grasp", 40, 0, loader(**days), no_embedding)
+    assert lesson.kept == 40
+
+
+def test_one_day_is_that_day_alone() -> None:
+    lesson = lesson_of_days("tuesday", "grasp", 5, 0, loader(tuesday=images(10, 2)), no_embedding)
+    assert (lesson.days, lesson.kept, len(lesson.train)) == (("tuesday",), 0, 40)
+
+
+def test_selections_see_the_embeddings_of_the_old_day() -> None:
+    days = {"monday": images(20, 1), "tuesday": images(20, 2)}
+    vectors = np.random.default_rng(5).normal(size=(100, 3)).astype(np.float32)
+    lesson = lesson_of_days("both", "cp_l2norm", 10, 7, loader(**days), lambda name: {"monday": vectors}[name])
+    rows = np.flatnonzero(split(days["monday"].digests.tolist(), days["monday"].labels) == TRAIN)
+    expected = SELECTIONS["cp_l2norm"](vectors[rows], days["monday"].labels[rows], 10, np.random.default_rng(7))
+    assert set(days["monday"].digests[rows[expected]]) == {
+        digest for digest in lesson.train.digests if str(digest).startswith("1-")}
+
+
+def test_what_is_measured_must_not_be_learnt() -> None:
+    sets = {"one": images(10, 1), "other": images(10, 2)}
+    lesson = lesson_of_sets(["one"], None, loader(**sets))
+    check(lesson, {"other": sets["other"]})
+    with pytest.raises(CargostreamError, match="of one are also among those to learn from"):
+        check(lesson, {"one": sets["one"]})
+    with pytest.raises(CargostreamError, match="must not have been learnt"):
+        check(lesson_of_sets(["one"], "one", loader(**sets)), {}, "one")
+
+
+def test_a_class_without_images_is_told() -> None:
+    without = images(10, 1).where(images(10, 1).labels != 4)
+    with pytest.raises(UsageError, match="no image of wood"):
+        check(lesson_of_sets(["one"], None, loader(one=without)), {})
+
+
+def test_the_reference_holds_what_the_network_says_of_known_images() -> None:
+    net, lesson = network(1).eval(), lesson_of_sets(["one"], "known", loader(one=images(5, 1), known=images(4, 2)))
+    _, learnt = run(net, lesson.train.pixels)
+    kinds, shifts = ["fog", "blur"], np.arange(16, dtype=np.float32).reshape(2, 8)
+    found = reference_of(net, lesson, learnt, (kinds, shifts))
+    logits, embeddings = run(net, lesson.known.pixels)
+    assert found.days.tolist() == ["known"]
+    assert np.array_equal(found.probabilities, softmax(logits))
+    assert np.array_equal(found.statistics, lesson.known.statistics)
+    for label in range(CLASSES):
+        np.testing.assert_allclose(found.centroids[label], learnt[lesson.train.labels == label].mean(axis=0), rtol=1e-5)
+    assert found.embedding_distance[7] == pytest.approx(embedding_distance(found.centroids, embeddings[7]))
+    assert found.kinds.tolist() == kinds
+    assert np.array_equal(found.shifts, shifts)
