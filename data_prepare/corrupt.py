@@ -42,7 +42,9 @@ def corrupt(pixels: Pixels, name: str, severity: int, rng: np.random.Generator) 
 
 
 def check_type(name: str, severity: int) -> None:
-    """Raises:
+    """Refuse a wrong word before anything is done.
+
+    Raises:
         UsageError: there is no such kind or severity; the message names those that there are.
     """
     if name not in TYPES:

@@ -24,7 +24,8 @@ def scale(pixels: Pixels) -> float:
 def smooth(pixels: Pixels, rng: np.random.Generator, cells: int, octaves: int, falloff: float) -> Field:
     """Noise on noise, shape (height, width), in 0..1: `cells` to the shorter side, twice as many in each octave.
 
-    It is made on a coarse grid and enlarged, so that its cost hardly depends on the picture.
+    It is made on a coarse grid and enlarged, so that its cost hardly depends on the picture; along a picture that is
+    more than eight times as long as wide the cells grow longer.
     """
     height, width = pixels.shape[:2]
     side = min(height, width)
