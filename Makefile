@@ -8,7 +8,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint types bench lock clean
+.PHONY: help setup demo story up down test lint types bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -17,6 +17,9 @@ setup: .venv/.run ## Install what running needs into .venv (hash-locked)
 
 demo: .venv/.run ## Start everything and stream rows until Ctrl-C; ROWS=300 ends by itself
 	@$(BIN)/cargostream demo $(if $(ROWS),--rows $(ROWS)) $(if $(RATE),--rate $(RATE))
+
+story: .venv/.dev ## The model's life, live: Monday, Tuesday, retraining, promotion; with a report (about 12 min)
+	@$(BIN)/cargostream story $(STORY_ARGS)
 
 up: .venv/.run ## Start the stack and leave it running
 	@$(BIN)/cargostream up

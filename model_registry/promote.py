@@ -107,4 +107,4 @@ def _unchanged(versions: list[Version], champion: int | None, name: str) -> None
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
