@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from cargostream.cli.model_compare import compare
 from cargostream.cli.model_promote import challenge, promote, rollback
 from cargostream.cli.model_show import list_versions, show
 from cargostream.cli.model_train import in_words, train
@@ -13,6 +14,7 @@ from cargostream.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Train models, and see and fill the registry that the worker follows.")
 app.command()(train)
+app.command()(compare)
 
 
 @app.command("register")
