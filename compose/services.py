@@ -21,6 +21,7 @@ def services(settings: Settings) -> list[Service]:
         kafka.connect(settings),
         *([] if settings.mlflow_tracking_uri else [mlflow(settings)]),  # else another's server is used
         *(worker(settings, index) for index in range(settings.worker_processes)),
+        monitor(settings),
     ]
 
 
@@ -67,3 +68,11 @@ def worker(settings: Settings, index: int) -> Service:
     return Service(f"worker-{index}", (sys.executable, "-m", "cargostream", "worker", "--index", str(index)), ready,
                    env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=300,
                    stop_deadline=32)
+
+
+def monitor(settings: Settings) -> Service:
+    """What watches the answers for drift; it is ready when it has looked at them once. Rows do not wait for it."""
+    sign = settings.home / "run" / "monitor"
+    argv = ("nice", "-n", "15", sys.executable, "-m", "cargostream", "monitor")
+    return Service("monitor", argv, sign.exists, env={"CARGOSTREAM_HOME": str(settings.home)},
+                   prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run", deadline=120)

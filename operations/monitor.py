@@ -26,7 +26,7 @@ IDLE_AFTER = 15
 QUIET_WINDOWS = 3
 """So many windows in a row without drift end it."""
 
-DEVIATIONS = 1.96
+DEVIATIONS = 1.959963984540054
 """Of the error band of an estimate, on either side: 95 %."""
 
 Tell = Callable[[Event], bool]
