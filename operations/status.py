@@ -14,6 +14,9 @@ from cargostream.settings import Settings
 from operations.lags import Topics, read_topics
 from operations.rows import Rows, query, read_rows
 
+RUNNING = 1000
+"""Answers that the running accuracy is about."""
+
 
 class Slot(msgspec.Struct, frozen=True):
     """A replication slot of the source; bytes of WAL that it holds, and that its reader has not confirmed."""
@@ -35,13 +38,19 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What could be read. A part that did not answer is None here and has its reason in `unreadable`."""
+    """What could be read. A part that did not answer is None here and has its reason in `unreadable`.
+
+    `accuracy` is of the newest RUNNING answers of the version that answered last, `drift` of the newest window that was
+    tested; both are empty before there is one.
+    """
 
     rows: Rows | None = None
     last_answer_age_s: float | None = None
     slots: list[Slot] | None = None
     topics: Topics | None = None
     workers: list[Worker] | None = None
+    accuracy: dict[str, Any] | None = None
+    drift: dict[str, Any] | None = None
     refused: list[dict[str, Any]] | None = None
     events: list[dict[str, Any]] | None = None
     unreadable: dict[str, str] = {}
@@ -57,6 +66,8 @@ def read_data(settings: Settings) -> Data:
         "topics": lambda: read_topics(settings.bootstrap),
         "workers": lambda: [_worker(settings.host, settings.worker_port + number)
                             for number in range(settings.worker_processes)],
+        "accuracy": lambda: dict(next(iter(query(target, "running_accuracy", rows=RUNNING)), {})),
+        "drift": lambda: dict(next(iter(query(target, "drift")), {})),
         "refused": lambda: [{"database": name, **row} for name, server in (("source", source),
                             ("target", target)) for row in query(server, "refused")],
         "events": lambda: [dict(row) for row in query(target, "events")],

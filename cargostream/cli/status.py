@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from cargostream.cli.output import err, out
+from cargostream.cli.status_model import model_lines, seats
 from cargostream.errors import CargostreamError
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Everything that was found, as one JSON object.")] = False,
 ) -> None:
-    """Show what works, how many rows wait at each stage, and which model answers.
+    """Show what works, how many rows wait at each stage, which model answers and how well.
 
-    Exits 3 when something does not work; the reasons come first.
+    Exits 3 when something does not work; the reasons come first. Drift is shown as an alarm and leaves the exit code
+    alone: the pipeline works, it is the rows that have changed.
     """
     from cargostream.settings import load_settings
 
@@ -95,8 +97,11 @@ def in_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("dead letters", f"{topics['dead_letters']:,}"))
     age = found["last_answer_age_s"]
     lines.append(("last answer", "none yet" if age is None else f"{age:,.1f} s ago"))
-    lines += [("worker", f"{worker['address']} {'ready' if worker['ready'] else 'not ready'}, model version "
-               f"{worker['model_version'] or 'none'}") for worker in found["workers"] or []]
+    for worker in found["workers"] or []:
+        lines.append(("worker", f"{worker['address']} {'ready' if worker['ready'] else 'not ready'}, model version "
+                      f"{worker['model_version'] or 'none'}"))
+        lines += seats(worker["detail"])
+    lines += model_lines(found)
     lines += [("refused", f"{row['records']:,} from {row['topic']} ({row['database']}): {row['reason']}")
               for row in found["refused"] or []]
     lines += [("event", f"{event['last']} {event['severity']}: {event['detail']}")

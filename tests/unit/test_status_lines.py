@@ -1,8 +1,9 @@
-"""What `status` says of a snapshot, in words."""
+"""What `status` says of a snapshot, of models and of drift, in words."""
 
 import msgspec
 
 from cargostream.cli.status import in_lines
+from cargostream.cli.status_model import model_lines, seats
 from operations.rows import Count, Rows, Snapshot
 
 
@@ -22,3 +23,43 @@ def test_progress_of_rows_from_before_is_a_line():
 
 def test_there_is_no_such_line_when_none_of_them_waits():
     assert "snapshot" not in told(None)
+
+
+ACCURACY = {"model_version": 3, "predicted": 1000, "labelled": 0, "accuracy": None, "accuracy_low": None,
+            "accuracy_high": None, "estimated_accuracy": 0.924, "estimate_low": 0.9, "estimate_high": 0.948}
+QUIET = {"model_version": 3, "p_value": 0.43, "threshold": 0.0005, "since": None, "looks_like": None, "sure": None,
+         "moved": None}
+
+
+def test_accuracy_is_measured_where_there_are_labels_and_estimated_in_any_case():
+    (line,) = model_lines({"accuracy": ACCURACY})
+    assert line == ("accuracy", "version 3, newest 1,000 answers: none has a label; its confidence promises 92.4% "
+                                "(90.0% to 94.8%)")
+    labelled = ACCURACY | {"labelled": 812, "accuracy": 0.931, "accuracy_low": 0.91, "accuracy_high": 0.95}
+    ((_, words),) = model_lines({"accuracy": labelled})
+    assert "93.1% (91.0% to 95.0%) right of 812 with a label" in words
+
+
+def test_drift_is_an_alarm_that_says_what_moved_and_like_what():
+    assert model_lines({"drift": QUIET}) == [
+        ("drift", "none, version 3 knows such rows (p = 0.43, alarm below 0.0005)")]
+    moved = [{"statistic": name, "reference_mean": 0.95, "mean": 0.7125} for name in ("confidence", "b", "c", "d")]
+    alarm = QUIET | {"since": "2026-11-21 12:00:00+00", "looks_like": "fog", "sure": 0.81, "moved": moved}
+    ((_, words),) = model_lines({"drift": alarm})
+    assert words == ("ALARM since 2026-11-21 12:00:00+00: version 3 does not know such rows; confidence 0.95 → 0.713, "
+                     "b 0.95 → 0.713, c 0.95 → 0.713; looks like fog (81% sure)")
+    ((_, words),) = model_lines({"drift": alarm | {"looks_like": None}})
+    assert "no known damage" in words
+    assert "not tested" in model_lines({"drift": QUIET | {"p_value": None}})[0][1]
+
+
+def test_before_there_are_answers_nothing_is_said_of_them():
+    assert model_lines({"accuracy": {}, "drift": None}) == []
+
+
+def test_what_keeps_a_version_from_service_is_told():
+    worker = {"champion": {"version": 2, "problem": "version 3 has the wrong digest.", "counts": {"refused": 2}},
+              "challenger": {"version": 4, "problem": None, "counts": {}}}
+    assert seats(worker) == [("champion", "kept from service: version 3 has the wrong digest. (2 refused)"),
+                             ("challenger", "version 4 predicts in shadow")]
+    assert seats({"error": "connection refused"}) == []

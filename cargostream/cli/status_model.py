@@ -1,0 +1,54 @@
+"""What `status` says of models, in words: who serves and who was kept from it, how often they are right, and drift."""
+
+from typing import Any
+
+Lines = list[tuple[str, str]]
+
+
+def seats(worker: dict[str, Any]) -> Lines:
+    """Of a worker's own answer: the challenger that it predicts by, and what keeps an alias's version from service."""
+    lines: Lines = []
+    for alias in ("champion", "challenger"):
+        seat = worker.get(alias) or {}
+        if alias == "challenger" and seat.get("version"):
+            lines.append((alias, f"version {seat['version']} predicts in shadow"))
+        if seat.get("problem"):
+            refused = (seat.get("counts") or {}).get("refused", 0)
+            often = f" ({refused} refused)" if refused else ""
+            lines.append((alias, f"kept from service: {seat['problem']}{often}"))
+    return lines
+
+
+def model_lines(found: dict[str, Any]) -> Lines:
+    """Of what `read_status` found: running accuracy of the version that serves, and the state of drift."""
+    lines = []
+    if accuracy := found.get("accuracy"):
+        lines.append(("accuracy", f"version {accuracy['model_version']}, newest {accuracy['predicted']:,} answers: "
+                      f"{_measured(accuracy)}; its confidence promises {_share(accuracy, 'estimate', 'estimated_')}"))
+    if drift := found.get("drift"):
+        lines.append(("drift", _drift(drift)))
+    return lines
+
+
+def _measured(accuracy: dict[str, Any]) -> str:
+    if not accuracy["labelled"]:
+        return "none has a label"
+    return f"{_share(accuracy, 'accuracy')} right of {accuracy['labelled']:,} with a label"
+
+
+def _share(accuracy: dict[str, Any], bounds: str, prefix: str = "") -> str:
+    low, high = accuracy[f"{bounds}_low"], accuracy[f"{bounds}_high"]
+    return f"{accuracy[f'{prefix}accuracy']:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _drift(drift: dict[str, Any]) -> str:
+    version = f"version {drift['model_version']}"
+    if drift["since"] is None:
+        if drift["p_value"] is None:
+            return f"not tested: {version} brings no reference"
+        return f"none, {version} knows such rows (p = {drift['p_value']:.2g}, alarm below {drift['threshold']:.1g})"
+    moved = ", ".join(f"{one['statistic']} {one['reference_mean']:.3g} → {one['mean']:.3g}"
+                      for one in (drift["moved"] or [])[:3])
+    damage = f"looks like {drift['looks_like']} ({drift['sure']:.0%} sure)" if drift["looks_like"] else \
+        "looks like no known damage"
+    return f"ALARM since {drift['since']}: {version} does not know such rows; {moved}; {damage}"
