@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -29,7 +29,7 @@ def download(uri: str, name: str, version: int, folder: Path, files: Sequence[st
     try:
         with open_registry(uri, TIMEOUT_S) as registry:
             found = ask(registry, "model-versions/get-download-uri", name=name, version=str(version)) or {}
-            source = urlsplit(str(found["artifact_uri"]))
+            source = _resolved(registry, str(found["artifact_uri"]))
             if source.scheme == "mlflow-artifacts":
                 _over_http(registry, source.path.strip("/"), folder, files)
                 return
@@ -37,6 +37,16 @@ def download(uri: str, name: str, version: int, folder: Path, files: Sequence[st
         raise Unavailable(without_password(
             f"Model {name} version {version} cannot be downloaded from {uri}: {error}.")) from error
     _with_mlflow(uri, name, version, folder)
+
+
+def _resolved(registry: httpx.Client, source: str) -> SplitResult:
+    """Where a version lies; most are registered as a path within their run, `runs:/<run>/<path>`."""
+    parts = urlsplit(source)
+    if parts.scheme != "runs":
+        return parts
+    run, _, path = parts.path.strip("/").partition("/")
+    found = ask(registry, "runs/get", run_id=run) or {}
+    return urlsplit(f"{found['run']['info']['artifact_uri']}/{path}")
 
 
 def _over_http(registry: httpx.Client, path: str, folder: Path, files: Sequence[str]) -> None:

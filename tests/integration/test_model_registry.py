@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from cargostream.download import download
 from cargostream.errors import ModelRefused, Unavailable
 from cargostream.records import CHAMPION
 from cargostream.served import GOLDEN, MANIFEST, MODEL, artifact_digest, open_model
@@ -90,6 +91,14 @@ def test_what_comes_out_is_what_went_in(settings: Settings, tmp_path: Path) -> N
     assert "uint8" in described
     assert "onnx" in described
     assert not [file for file in (tmp_path / "out").rglob("*") if file.suffix in (".pkl", ".pickle", ".pt", ".pth")]
+
+
+def test_a_worker_gets_it_without_mlflows_client(settings: Settings, tmp_path: Path) -> None:
+    """Which would cost it seconds and 200 MB, and would bring every file."""
+    digest = write_artifact(tmp_path / "in")
+    download(settings.tracking_uri, settings.model_name, register(settings, tmp_path / "in").version, tmp_path / "out")
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {MODEL, MANIFEST, GOLDEN}
+    assert open_model(tmp_path / "out").digest == digest
 
 
 def test_mlflows_own_onnx_flavour_can_load_it(settings: Settings, tmp_path: Path) -> None:
