@@ -13,11 +13,13 @@ log = logging.getLogger(__name__)
 
 def report(settings: Settings, event: Event, deadline_s: float = 5) -> bool:
     """Sends the event; whether the broker took it within the deadline. An event that is not taken is in the log."""
+    lost: list[object] = []
     producer = Producer({"bootstrap.servers": settings.bootstrap, "partitioner": "murmur2_random",
                          "message.timeout.ms": int(deadline_s * 1000)}, logger=log)
     try:
-        producer.produce(EVENTS_TOPIC, msgspec.json.encode(event), event.subject.encode())
-        sent = producer.flush(deadline_s) == 0
+        producer.produce(EVENTS_TOPIC, msgspec.json.encode(event), event.subject.encode(),
+                         on_delivery=lambda error, _: lost.append(error) if error else None)
+        sent = producer.flush(deadline_s) == 0 and not lost
     except (BufferError, KafkaException):
         sent = False
     if not sent:
