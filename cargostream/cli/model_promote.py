@@ -117,7 +117,8 @@ def _done(settings: Settings, kind: str, version: int, words: str, as_json: bool
 
     if not as_json:
         out.print(words)
-    logging.disable()  # of the client's own words about a broker that is away; ours follow
+    # The client's own words about a broker that is away go on for lines; ours follow.
+    logging.getLogger("cargostream.events").setLevel(logging.CRITICAL + 1)
     if not report(settings, Event(kind, "info", f"version {version}", words, datetime.now(UTC).isoformat()), 3):
         err.print(f"It is not among the stack's events: the broker at {settings.bootstrap} does not answer.")
 

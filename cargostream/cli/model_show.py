@@ -58,11 +58,11 @@ def show(
             "version": found.version, "aliases": list(found.aliases), "tags": found.tags, "figures": by_set,
             "training": parameters, "metrics": metrics}))
         return
-    out.print(_about(found, settings.model_name))
+    _about(found, settings.model_name)
     if by_set:
         out.print(figures_table(by_set))
     if parameters:
-        out.print(_pairs("training", parameters))
+        _pairs("training", parameters)
 
 
 def figures_of(tags: dict[str, str]) -> dict[str, dict[str, float]]:
@@ -83,17 +83,18 @@ def _accuracy(found: dict[str, float]) -> str:
     return f"{found['accuracy']:.3f}" if "accuracy" in found else ""
 
 
-def _about(version: "Version", model: str) -> Table:
+def _about(version: "Version", model: str) -> None:
     known = figures_of(version.tags)
     rest = {key: value for key, value in version.tags.items()
             if key not in TOLD and not any(key.startswith(f"{name} ") for name in known)}
-    return _pairs(f"{model} version {version.version}", {
+    _pairs(f"{model} version {version.version}", {
         "aliases": ", ".join(version.aliases) or "none",
         **{words: version.tags[key] for key, words in TOLD.items() if key in version.tags}, **rest})
 
 
-def _pairs(title: str, pairs: dict[str, str]) -> Table:
-    table = Table(title, "", box=None)
+def _pairs(title: str, pairs: dict[str, str]) -> None:
+    """One line each, whole however narrow the terminal: digests and commands are copied from here."""
+    width = max(len(key) for key in pairs)
+    out.print(f"[bold]{title}[/]")
     for key, value in pairs.items():
-        table.add_row(key, value)
-    return table
+        out.print(f"  {key:{width}}  {value}", markup=False)
