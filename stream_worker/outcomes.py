@@ -9,13 +9,15 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from cargostream.decode import ImageStatistics
 from cargostream.errors import RejectCode
 from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, Prediction, PredictionKey, SourceRow
+
+Purpose = Literal["current", "shadow"]
 
 DEAD_LETTER_MAX = 1_000_000
 """Bytes of a value that a dead letter keeps: with its headers it must pass where the original just did."""
@@ -119,7 +121,7 @@ class Outgoing(NamedTuple):
 
 
 def to_record(answer: Answer, at: Coordinates, key: bytes | None, value: bytes | None,
-              received: datetime, answered: datetime) -> Outgoing | None:
+              received: datetime, answered: datetime, purpose: Purpose = "current") -> Outgoing | None:
     """The record that carries an answer; None when there is nothing to send. `key` and `value` are the original's."""
     match answer:
         case Unchanged():
@@ -133,19 +135,19 @@ def to_record(answer: Answer, at: Coordinates, key: bytes | None, value: bytes |
             return Outgoing(DEAD_LETTER_TOPIC, at.partition, key, value,
                             [(name, str(content)) for name, content in headers.items()])
         case _:
-            prediction = to_prediction(answer, at, received, answered)
+            prediction = to_prediction(answer, at, received, answered, purpose)
             return Outgoing(PREDICTIONS_TOPIC, at.partition, _encode(PredictionKey(prediction.source_id)),
                             _encode(prediction), [])
 
 
-def to_prediction(answer: Predicted | Rejected | Deleted, at: Coordinates,
-                  received: datetime, answered: datetime) -> Prediction:
+def to_prediction(answer: Predicted | Rejected | Deleted, at: Coordinates, received: datetime, answered: datetime,
+                  purpose: Purpose = "current") -> Prediction:
     """The answer as the contract has it."""
     row = answer.row
     receipt: dict[str, Any] = {
         "source_epoch": at.epoch, "source_partition": at.partition, "source_offset": at.offset, "attempt": at.attempt,
         "source_lsn": row.source_lsn, "committed_at": _moment(row.source_ts_ms),
-        "received_at": received.isoformat(), "predicted_at": answered.isoformat(),
+        "received_at": received.isoformat(), "predicted_at": answered.isoformat(), "purpose": purpose,
     }
     if isinstance(answer, Deleted):
         return Prediction(row.id, "deleted", **receipt)

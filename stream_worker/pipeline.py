@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Thread
@@ -21,6 +20,7 @@ from stream_worker.journal import Journal
 from stream_worker.logs import give_up, log
 from stream_worker.outcomes import Coordinates, NotYet, Outcome, Outgoing, Wait, to_record
 from stream_worker.window import Receipt, Window
+from stream_worker.work import Limits, Work
 
 WAITING_MAX = 1024
 """Records that may wait for their images at once; with more, no new ones are taken in until some are answered."""
@@ -29,38 +29,10 @@ RETRY_S = {Wait.FILE: 0.1, Wait.STORE: 0.5, Wait.FAULT: 0.5}
 FAULTS_MAX = 3
 
 
-@dataclass(eq=False, slots=True)
-class Work:
-    """One record on its way to its answer. `seen` and `started` are on the monotonic clock; `started` is 0 while no
-    thread is at it. `room` tells whether it counts among those in flight."""
-
-    window: Window
-    at: Coordinates
-    key: bytes | None
-    value: bytes | None
-    received: datetime
-    seen: float
-    room: bool = True
-    started: float = 0.0
-    faults: int = 0
-    outcome: str = ""
-
-
 class Sends(Protocol):
     """What the pipeline asks of a sender."""
 
     def send(self, outgoing: Outgoing, token: Work) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """See the settings of the same names."""
-
-    window: int
-    threads: int
-    patience_s: float
-    max_pixels: int
-    timeout_s: float
 
 
 class Pipeline:
@@ -68,17 +40,20 @@ class Pipeline:
 
     The journal has a slot for each thread, and one for the record for which the process gives up.
     `convicted` tries a record that the journal suspects; it blocks, and raises Unavailable if it cannot tell.
+    `answered` hears on the loop of each record that is through, and must not hold it up.
     """
 
     def __init__(self, limits: Limits, store: ImageStore, model: Callable[[], Model], journal: Journal,
-                 convicted: Callable[[bytes | None, bytes | None], bool]) -> None:
+                 convicted: Callable[[bytes | None, bytes | None], bool],
+                 answered: Callable[[Work], None] = lambda _: None) -> None:
         self.limits = limits
         self.windows: dict[int, Window] = {}
         self.counts: Counter[str] = Counter()
         self.last_answer: datetime | None = None
         self.waits: set[Work] = set()
         self.in_flight: set[Work] = set()
-        self._store, self._model, self._journal, self._convicted = store, model, journal, convicted
+        self._store, self._model, self._journal = store, model, journal
+        self._convicted, self._answered = convicted, answered
         self._room = asyncio.Semaphore(limits.window)
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -111,14 +86,15 @@ class Pipeline:
         return receipt
 
     def confirm(self, work: Work) -> None:
-        """The broker has the answer, or there was none to send; without an outcome the record was dropped."""
+        """The broker has the answer, or there was none to send; without an answer the record was dropped."""
         self.in_flight.discard(work)
         self.waits.discard(work)
-        if work.outcome:
+        if work.answer is not None:
             work.window.answer(work.at.offset)
-            self.counts[work.outcome] += 1
+            self.counts[type(work.answer).__name__.lower()] += 1
             self.last_answer = datetime.now(UTC)
         self._leave(work)
+        self._answered(work)
 
     def positions(self) -> dict[int, int]:
         """By partition, the offset below which everything is answered."""
@@ -150,13 +126,13 @@ class Pipeline:
 
     def _work(self, work: Work, slot: int) -> None:
         if self.windows.get(work.at.partition) is not work.window:
-            self._loop.call_soon_threadsafe(self.confirm, work)  # without an outcome: nothing is acknowledged
+            self._loop.call_soon_threadsafe(self.confirm, work)  # without an answer: nothing is acknowledged
             return
         outcome = self._handled(work, slot)
         if isinstance(outcome, NotYet):
             self._loop.call_soon_threadsafe(self._postpone, work, outcome)
             return
-        work.outcome = type(outcome).__name__.lower()
+        work.answer = outcome
         outgoing = to_record(outcome, work.at, work.key, work.value, work.received, datetime.now(UTC))
         if outgoing is None:
             self._loop.call_soon_threadsafe(self.confirm, work)

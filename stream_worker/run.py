@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from cargostream.cache import Cache
 from cargostream.errors import Unavailable
 from cargostream.images import FolderStore
 from cargostream.records import EVENTS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Event
@@ -19,15 +18,16 @@ from cargostream.settings import Settings
 from stream_worker import logs
 from stream_worker.app import Intake
 from stream_worker.claim import claim
-from stream_worker.follower import Follower
 from stream_worker.health import serve_health
 from stream_worker.journal import Journal
 from stream_worker.logs import give_up, log
+from stream_worker.models import Models
 from stream_worker.outcomes import Outgoing
-from stream_worker.pipeline import Limits, Pipeline, Work
+from stream_worker.pipeline import Pipeline
 from stream_worker.positions import Broker, Topic, known_topic
 from stream_worker.sender import Sender
 from stream_worker.trial import Case, convicted
+from stream_worker.work import Limits, Work
 
 DRAIN_S = 12.0
 FLUSH_S = 8.0
@@ -59,18 +59,17 @@ class Process:
 
     def __init__(self, settings: Settings, index: int) -> None:
         self.settings, self.index = settings, index
-        self.stopping = asyncio.Event()
-        self.cache = Cache(settings.home / "models")
-        self.follower = Follower(self.cache, settings.tracking_uri, settings.model_name,
-                                 settings.alias_poll_s, self.report)
+        self.stopping, self.loop = asyncio.Event(), asyncio.get_running_loop()
+        self.models = Models(settings, self.loop, lambda outgoing: self.sender.send(outgoing, None), self.report)
         threads = settings.effective_threads
         limits = Limits(settings.window, threads, settings.image_patience_s, settings.image_max_pixels,
                         settings.image_timeout_s)
         self.pipeline = Pipeline(limits, FolderStore(settings.image_store, settings.image_max_bytes),
-                                 self.follower.current,
-                                 Journal(settings.home / "run" / f"journal-{index}", threads + 1), self.convicted)
+                                 self.models.champion.current,
+                                 Journal(settings.home / "run" / f"journal-{index}", threads + 1), self.convicted,
+                                 self.answered)
         self.sender: Sender[Work | None] = Sender(
-            settings.bootstrap, f"{WORKER_GROUP}-{index}", asyncio.get_running_loop(), self.confirm)
+            settings.bootstrap, f"{WORKER_GROUP}-{index}", self.loop, self.confirm)
         self.broker = Broker(settings.bootstrap, WORKER_GROUP)
         self.intake = Intake(settings, index, self.pipeline, self.broker, self.topic, self.report)
 
@@ -80,7 +79,7 @@ class Process:
             asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
         await serve_health(self.settings.host, self.settings.worker_port + self.index, self.facts)
         tasks = [asyncio.create_task(work, name=name) for name, work in
-                 (("follower", self.follower.follow()), ("watch", self.watch()), ("work", self.work()))]
+                 (("follower", self.models.follower.follow()), ("watch", self.watch()), ("work", self.work()))]
         for task in tasks:
             task.add_done_callback(_must_go_on)
         await self.stopping.wait()
@@ -95,7 +94,7 @@ class Process:
 
     async def work(self) -> None:
         """Join the group once there is a model to answer with, and commit as answers are confirmed."""
-        await self.follower.loaded.wait()
+        await self.models.champion.taken.wait()
         await self.topics_made()
         self.pipeline.start(self.sender)
         await self.intake.start()
@@ -137,11 +136,15 @@ class Process:
         """Try a suspected record with the model in service. Raises Unavailable."""
         settings = self.settings
         return convicted(Case(
-            key, value, str(self.cache.path(self.follower.current().digest)), str(settings.image_store),
-            settings.image_max_bytes, settings.image_max_pixels, settings.image_timeout_s))
+            key, value, str(self.models.folder()), str(settings.image_store), settings.image_max_bytes,
+            settings.image_max_pixels, settings.image_timeout_s))
+
+    def answered(self, work: Work) -> None:
+        """A record is through: it may be one for the challenger, as long as live rows leave room."""
+        self.models.offer(work, len(self.pipeline.in_flight) < self.settings.window / 2)
 
     def confirm(self, work: Work | None) -> None:
-        """The broker has a record: an answer, or (None) an event."""
+        """The broker has a record: an answer, or (None) one that might have been lost."""
         if work is not None:
             self.pipeline.confirm(work)
 
@@ -154,15 +157,14 @@ class Process:
 
     def facts(self) -> dict[str, Any]:
         """What `/readyz` answers."""
-        model, pipeline = self.follower.model, self.pipeline
+        pipeline = self.pipeline
         assigned = self.intake.assigned
-        reason = ("no model" if model is None else "not in the group" if assigned is None
+        reason = ("no model" if self.models.champion.holder is None else "not in the group" if assigned is None
                   else "stopping" if self.stopping.is_set() else None)
         return {
             "ready": reason is None, "reason": reason, "index": self.index, "pid": os.getpid(),
             "partitions": None if assigned is None else sorted(assigned),
-            "model_name": model and model.name, "model_version": model and model.version,
-            "model_confirmed": self.follower.confirmed, "registry": self.follower.registry,
+            **self.models.facts(),
             "in_flight": len(pipeline.in_flight), "waiting": len(pipeline.waits), "counts": dict(pipeline.counts),
             "last_answer_at": pipeline.last_answer and pipeline.last_answer.isoformat(),
         }

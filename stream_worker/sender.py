@@ -37,10 +37,14 @@ class Sender(Generic[Token]):
     def send(self, outgoing: Outgoing, token: Token) -> None:
         """Hand a record to the producer; it is safe when `confirmed` has been called with the token. A record whose
         token is None may be lost; any other that cannot be sent ends the process."""
-        self._producer.produce(
-            outgoing.topic, key=outgoing.key, value=outgoing.value, partition=outgoing.partition,
-            headers=outgoing.headers, on_delivery=partial(self._on_delivery, token),
-        )
+        try:
+            self._producer.produce(
+                outgoing.topic, key=outgoing.key, value=outgoing.value, partition=outgoing.partition,
+                headers=outgoing.headers, on_delivery=partial(self._on_delivery, token),
+            )
+        except BufferError:  # the broker has been away for long
+            if token is not None:
+                raise
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything is delivered; the number of records that are not."""
@@ -51,8 +55,9 @@ class Sender(Generic[Token]):
             self._producer.poll(0.5)
 
     def _on_delivery(self, token: Token, error: KafkaError | None, message: Message) -> None:
-        if error is not None and token is None:  # an event: it is in the log, too
-            log.warning("an event could not be sent", extra={"error": error.str()})
+        if error is not None and token is None:
+            log.warning("a record that may be lost could not be sent",
+                        extra={"error": error.str(), "topic": message.topic()})
         elif error is not None:
             give_up("a record could not be sent", error=error.str(), topic=message.topic())
         self._delivered.append(token)

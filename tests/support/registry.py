@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from cargostream.registry import ask_version, open_registry
 from tests.support.postgres import free_port
 
 
@@ -60,11 +61,33 @@ class Registry:
         tags = {"digest": digest} if digest else {}
         return int(client.create_model_version(name, f"runs:/{run}/model", run, tags=tags).version)
 
-    def promote(self, name: str, version: int) -> None:
-        """Let the alias champion point at a version."""
-        answer = httpx.post(f"{self.uri}/api/2.0/mlflow/registered-models/alias", timeout=30, trust_env=False,
-                            json={"name": name, "alias": "champion", "version": str(version)})
-        answer.raise_for_status()
+    def promote(self, name: str, version: int, alias: str = "champion") -> None:
+        """Let an alias point at a version."""
+        self._ask("POST", "registered-models/alias", name=name, alias=alias, version=str(version))
+
+    def unname(self, name: str, alias: str) -> None:
+        """Let an alias point at nothing."""
+        self._ask("DELETE", "registered-models/alias", name=name, alias=alias)
+
+    def delete(self, name: str, version: int) -> None:
+        """Remove a version."""
+        self._ask("DELETE", "model-versions/delete", name=name, version=str(version))
+
+    def tag(self, name: str, version: int, digest: str) -> None:
+        """Say that a version has another digest."""
+        self._ask("POST", "model-versions/set-tag", name=name, version=str(version), key="digest", value=digest)
+
+    def digest(self, name: str, version: int) -> str:
+        """What the registry says of a version's digest."""
+        with open_registry(self.uri) as registry:
+            found = ask_version(registry, name, version)
+        assert found
+        assert found.digest
+        return found.digest
+
+    def _ask(self, method: str, path: str, **content: str) -> None:
+        httpx.request(method, f"{self.uri}/api/2.0/mlflow/{path}", timeout=30, trust_env=False,
+                      json=content).raise_for_status()
 
     def _answers(self) -> bool:
         try:

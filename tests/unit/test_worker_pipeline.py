@@ -17,8 +17,9 @@ from cargostream.records import PREDICTIONS_TOPIC, Prediction
 from stream_worker.journal import Journal, Suspect
 from stream_worker.memory import MemoryModel
 from stream_worker.outcomes import Coordinates, Outgoing
-from stream_worker.pipeline import Limits, Pipeline, Work
+from stream_worker.pipeline import Pipeline
 from stream_worker.window import Receipt, Window
+from stream_worker.work import Limits, Work
 from tests.support.workers import picture
 
 LIMITS = Limits(window=8, threads=2, patience_s=0.3, max_pixels=1_000_000, timeout_s=5)

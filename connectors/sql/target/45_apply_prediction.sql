@@ -1,6 +1,6 @@
 -- The predictions' guard. Order is (epoch, offset, attempt) of the source record that was answered, whenever the
 -- answer comes: an older one does not touch what stands, and at a tie the first stands. The history takes every answer
--- that is newer than the id's burial, and counts repeats.
+-- that is newer than the id's burial, and counts repeats; one that was given in shadow before is no shadow any more.
 CREATE OR REPLACE FUNCTION apply_prediction(topic text, "partition" int, "offset" bigint, record jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -40,6 +40,7 @@ BEGIN
   came.model_version := coalesce(came.model_version, 0);
   INSERT INTO cargo_prediction_history AS h VALUES (came.*)
   ON CONFLICT (source_id, source_epoch, source_partition, source_offset, attempt, model_version) DO UPDATE SET
+    purpose = CASE EXCLUDED.purpose WHEN 'current' THEN 'current' ELSE h.purpose END,
     redelivered = h.redelivered + (same_answer(h, EXCLUDED))::int,
     conflicts = h.conflicts + (NOT same_answer(h, EXCLUDED) AND h.engine IS NOT DISTINCT FROM EXCLUDED.engine)::int;
 END $$;

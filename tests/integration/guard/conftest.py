@@ -53,6 +53,16 @@ def history(databases, source_id):
 
 
 @pytest.fixture
+def purposes(databases, source_id):
+    """Every answer kept as (offset, version, purpose), in order."""
+    def read():
+        rows = databases.query("target", "SELECT source_offset, model_version, purpose FROM cargo_prediction_history "
+                                         "WHERE source_id = :id ORDER BY 1, 2", id=source_id)
+        return [tuple(row.values()) for row in rows]
+    return read
+
+
+@pytest.fixture
 def refused(databases):
     def read(topic, offset, server="target"):
         return databases.query(server, 'SELECT sqlstate, reason, payload FROM refused '

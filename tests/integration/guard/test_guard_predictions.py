@@ -91,6 +91,32 @@ def test_other_purposes_go_into_the_history_only(answer, current, history, purpo
     assert [row[3] for row in history()] == [3, 4]
 
 
+def test_a_shadow_that_comes_first_takes_no_answer_s_place(answer, current, purposes):
+    answer(10, purpose="shadow", model_version=4, label="wood")
+    assert current() is None
+    answer(10)
+    assert current() == ("brick", 10, 0)
+    answer(20, purpose="shadow", model_version=4, label="wood", target=4)
+    assert current() == ("brick", 10, 0), "a later record's shadow is no answer to it"
+    assert purposes() == [(10, 3, "current"), (10, 4, "shadow"), (20, 4, "shadow")]
+
+
+@pytest.mark.parametrize("order", [("shadow", "current"), ("current", "shadow")])
+def test_what_was_answered_is_no_shadow_whichever_came_first(answer, current, purposes, order):
+    for purpose in order:
+        answer(10, purpose=purpose)
+    assert current() == ("brick", 10, 0)
+    assert purposes() == [(10, 3, "current")]
+
+
+def test_a_deleted_row_leaves_no_shadow_however_late_it_comes(answer, delete, history):
+    answer(10, purpose="shadow", model_version=4)
+    delete(30)
+    assert history() == []
+    answer(20, purpose="shadow", model_version=4)
+    assert history() == []
+
+
 def test_a_rejection_before_any_model_was_asked(answer, current, history):
     answer(10, status="rejected", error_code="path_not_allowed", target=None, label=None, confidence=None,
            probabilities=None, model_name=None, model_version=None, engine=None, image_sha256=None)

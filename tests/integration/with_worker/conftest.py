@@ -1,4 +1,5 @@
-"""A broker, started once for all tests of this folder; topics, home folder and workers are each test's own."""
+"""A broker and a registry, started once for all tests of this folder; topics, home folder, registered models and
+workers are each test's own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from tests.support.kafka import Broker, running_broker
 from tests.support.postgres import free_port
+from tests.support.registry import Registry
 from tests.support.settings import settings_for
 from tests.support.workers import Rig
 
@@ -17,6 +19,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
                             controller_port=free_port())
     with running_broker(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    registry = Registry(tmp_path_factory.mktemp("mlflow"))
+    registry.start()
+    yield registry
+    registry.kill()
 
 
 @pytest.fixture

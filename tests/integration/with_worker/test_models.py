@@ -1,106 +1,133 @@
 """The worker follows the alias champion in a real MLflow registry, and serves nothing that it cannot trust."""
 
 import asyncio
-import shutil
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cargostream.cache import Cache
-from stream_worker.follower import Follower
-from tests.support.artifacts import write_artifact
+from cargostream.labels import CARGO_LABELS
+from stream_worker import follower
+from tests.support.following import Following, artifact, following
 from tests.support.registry import Registry
-from tests.support.workers import Rig
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    registry = Registry(tmp_path_factory.mktemp("mlflow"))
-    registry.start()
-    yield registry
-    registry.kill()
+def pickled(registry: Registry, name: str, folder: Path) -> int:
+    """A version of a flavour that runs code when it is loaded."""
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(b"cos\nsystem\n(S'touch canary'\ntR.")
+    (folder / "MLmodel").write_text("flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n")
+    return registry.add(name, folder, None)
 
 
-@dataclass
-class Following:
-    """A follower at work and what it reported."""
-
-    follower: Follower
-    events: list[tuple[str, str]] = field(default_factory=list)
-
-    async def until(self, what: str, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 90
-        while not condition():
-            assert time.monotonic() < deadline, f"not within 90 s: {what}; {self.follower.registry}; {self.events}"
-            await asyncio.sleep(0.05)
-
-    async def serves(self, version: int) -> None:
-        await self.until(f"version {version}", lambda: self.follower.model and self.follower.model.version == version)
+def lying(registry: Registry, name: str, folder: Path) -> int:
+    """A version whose tag names another digest than its own."""
+    version = artifact(registry, name, folder, shift=4)
+    registry.tag(name, version, "0" * 64)
+    return version
 
 
-@asynccontextmanager
-async def following(uri: str, name: str, folder: Path) -> AsyncIterator[Following]:
-    events: list[tuple[str, str]] = []
-    follower = Follower(Cache(folder), uri, name, 0.1, lambda kind, _, subject, __: events.append((kind, subject)))
-    task = asyncio.create_task(follower.follow())
-    yield Following(follower, events)
-    task.cancel()
-    assert not task.done() or task.cancelled(), task.exception()
-
-
-def artifact(registry: Registry, name: str, folder: Path, *, shift: int = 0, golden_off: float = 0.0,
-             cut: bool = False, tagged: bool = True) -> int:
-    digest = write_artifact(folder, shift=shift, golden_off=golden_off)
-    if cut:
-        model = folder / "model.onnx"
-        model.write_bytes(model.read_bytes()[:-20])
-    return registry.add(name, folder, digest if tagged else None)
+BAD: dict[str, Callable[[Registry, str, Path], int]] = {
+    "answers otherwise": lambda *at: artifact(*at, golden_off=0.1),
+    "model.onnx is not the file": lambda *at: artifact(*at, shift=2, cut="model.onnx"),
+    "golden.npz is not the file": lambda *at: artifact(*at, shift=3, cut="golden.npz"),
+    "unusable manifest.json": lambda *at: artifact(*at, cut="manifest.json", tagged=False),
+    "of 64x64x3": lambda *at: artifact(*at, claimed_size=64),
+    "logits for 5 classes": lambda *at: artifact(*at, labels=(*CARGO_LABELS, "gravel"), claimed_labels=CARGO_LABELS),
+    "'gravel'], not": lambda *at: artifact(*at, labels=(*CARGO_LABELS, "gravel")),
+    "['wood'": lambda *at: artifact(*at, labels=tuple(reversed(CARGO_LABELS))),
+    "manifest.json: No such file": pickled,
+    "register it again": lying,
+}
+"""Versions that must not serve, by words of the reason that is told. (The cut ones are not in the cache, where what has
+the right digest is whole.)"""
 
 
 def test_only_what_can_be_trusted_serves(registry: Registry, tmp_path: Path) -> None:
-    name, folder = "trusted", tmp_path / "models"
-    good = artifact(registry, name, tmp_path / "a")
-    other = artifact(registry, name, tmp_path / "b", shift=1, tagged=False)
-    wrong = artifact(registry, name, tmp_path / "c", golden_off=0.1)
-    cut = artifact(registry, name, tmp_path / "d", shift=2, cut=True)
-    (tmp_path / "e").mkdir()
-    (tmp_path / "e/model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/canary'\ntR.")
-    pickle = registry.add(name, tmp_path / "e", None)
-    lying = registry.add(name, tmp_path / "a", "0" * 64)
+    name = "trusted"
+    good = artifact(registry, name, tmp_path / "good")
+    other = artifact(registry, name, tmp_path / "other", shift=1, tagged=False)
+    bad = {words: make(registry, name, tmp_path / f"bad-{n}") for n, (words, make) in enumerate(BAD.items())}
 
     async def story() -> None:
-        async with following(registry.uri, name, folder) as seen:
-            await seen.until("no champion", lambda: "no version" in seen.follower.registry)
-            assert not seen.follower.loaded.is_set()
+        async with following(registry.uri, name, tmp_path / "home") as seen:
+            await seen.until("no champion", lambda: "is champion" in str(seen.facts()["problem"]))
+            assert not seen.models.champion.taken.is_set()
             registry.promote(name, good)
             await seen.serves(good)
-            await seen.until("confirmed", lambda: seen.follower.confirmed)
-            for version in (wrong, cut, pickle, lying):
+            await seen.until("confirmed", lambda: seen.models.champion.confirmed)
+            for count, (words, version) in enumerate(bad.items(), start=1):
                 registry.promote(name, version)
-                refused = ("model_refused", f"version {version}")
-                await seen.until(f"{version} refused", lambda refused=refused: refused in seen.events)
-                assert seen.follower.model is not None
-                assert seen.follower.model.version == good
+                await seen.until(f"{version} refused", lambda words=words: words in str(seen.facts()["problem"]))
+                assert seen.facts()["version"] == good
+                assert seen.facts()["counts"]["refused"] == count
+                assert seen.events[-1] == ("model_refused", f"version {version}")
             registry.promote(name, other)
             await seen.serves(other)
-            assert seen.follower.previous is not None
-            assert seen.follower.previous.version == good
-            registry.promote(name, wrong)
+            assert f"version {max(bad.values())}" == seen.facts()["last_problem"]["subject"]
+            registry.promote(name, version)
+            await seen.until("refused again", lambda: seen.facts()["problem"])
+            told = len(seen.events)
             await asyncio.sleep(1)
-            assert seen.events.count(("model_refused", f"version {wrong}")) == 1
-            assert seen.follower.model is not None
-            assert seen.follower.model.version == other
+            assert len(seen.events) == told, "tried or told again and again"
+            assert seen.models.champion.current().version == other
 
     asyncio.run(story())
-    assert {path.name for path in folder.iterdir() if not path.is_dir()} == {"champion.json"}
+    assert not Path("canary").exists()
+    models = tmp_path / "home" / "models"
+    assert {path.name for path in models.iterdir() if not path.is_dir()} == {"champion.json"}
+
+
+def test_an_alias_that_points_nowhere_changes_nothing_but_what_is_told(registry: Registry, tmp_path: Path) -> None:
+    name = "nowhere"
+    good, gone = (artifact(registry, name, tmp_path / f"{n}", shift=n) for n in range(2))
+
+    async def told(seen: Following, words: str) -> None:
+        await seen.until(words, lambda: words in str(seen.facts()["problem"]))
+        assert seen.models.champion.current().version == good
+
+    async def story() -> None:
+        async with following(registry.uri, name, tmp_path / "home") as seen:
+            registry.promote(name, good)
+            await seen.serves(good)
+            registry.unname(name, "champion")
+            await told(seen, "No version of nowhere is champion.")
+            assert seen.events[-1] == ("model_unavailable", "alias champion")
+            registry.promote(name, good)
+            await seen.serves(good)
+            registry.promote(name, gone)
+            registry.delete(name, gone)  # before or after the follower has it: it may serve, or not be found
+            await seen.until("noticed", lambda: seen.facts()["version"] == gone or seen.facts()["problem"])
+            registry.promote(name, good)
+            await seen.serves(good)
+            assert seen.facts()["counts"]["unavailable"] >= 1
+
+    asyncio.run(story())
+
+
+def test_a_version_that_becomes_another_is_told_of(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "RECHECK_S", 0.1)
+    name = "changing"
+    version = artifact(registry, name, tmp_path / "a")
+    digest = registry.digest(name, version)
+    registry.promote(name, version)
+
+    async def story() -> None:
+        async with following(registry.uri, name, tmp_path / "home") as seen:
+            await seen.serves(version)
+            registry.tag(name, version, "f" * 64)
+            await seen.until("told", lambda: "register it again" in str(seen.facts()["problem"]))
+            assert seen.models.champion.current().digest == digest
+            registry.tag(name, version, digest)
+            await seen.serves(version)
+
+    asyncio.run(story())
 
 
 def test_a_worker_outlives_its_registry_and_starts_without_it(tmp_path: Path) -> None:
-    name, folder = "lonely", tmp_path / "models"
+    name, home = "lonely", tmp_path / "home"
     (tmp_path / "mlflow").mkdir()
     registry = Registry(tmp_path / "mlflow")
     registry.start()
@@ -108,51 +135,27 @@ def test_a_worker_outlives_its_registry_and_starts_without_it(tmp_path: Path) ->
         version = artifact(registry, name, tmp_path / "a")
         registry.promote(name, version)
 
+        async def away(seen: Following) -> None:
+            await seen.until("registry away", lambda: "unreachable" in seen.models.follower.registry)
+            assert seen.models.facts()["registry_failures"] == 1
+
         async def story() -> None:
-            async with following(registry.uri, name, folder) as seen:
+            async with following(registry.uri, name, home) as seen:
                 await seen.serves(version)
                 registry.kill()
-                await seen.until("registry away", lambda: "unreachable" in seen.follower.registry)
-                assert seen.follower.current().version == version
-            async with following(registry.uri, name, folder) as seen:
+                await away(seen)
+                assert seen.models.champion.current().version == version
+            async with following(registry.uri, name, tmp_path / "empty") as seen:
+                await away(seen)
+                assert not seen.models.champion.taken.is_set()
+            async with following(registry.uri, name, home) as seen:
                 await seen.serves(version)
-                await seen.until("registry away", lambda: "unreachable" in seen.follower.registry)
-                assert not seen.follower.confirmed
+                await away(seen)
+                assert not seen.models.champion.confirmed
                 await asyncio.to_thread(registry.start)
-                await seen.until("confirmed", lambda: seen.follower.confirmed)
+                await seen.until("confirmed", lambda: seen.models.champion.confirmed)
                 assert seen.events == []
 
         asyncio.run(story())
     finally:
         registry.kill()
-
-
-def test_each_row_is_answered_by_one_version_while_the_alias_moves(
-    registry: Registry, rig: Rig, tmp_path: Path
-) -> None:
-    name = "moving"
-    shifts = {artifact(registry, name, tmp_path / f"model-{shift}", shift=shift): shift for shift in (0, 1, 2)}
-    versions = list(shifts)
-    registry.promote(name, versions[0])
-    shutil.rmtree(rig.home / "models")
-    rig.start(mlflow_port=registry.port, model_name=name, alias_poll_s=0.1)
-    rig.ready()
-    for target in range(5):
-        rig.draw(f"{target}.png", target)
-    rows = 0
-    for turn in range(7):
-        version = versions[turn % 3]
-        registry.promote(name, version)
-        deadline = time.monotonic() + 90
-        while rig.health()["model_version"] != version:  # rows go on coming while the model changes
-            assert time.monotonic() < deadline, rig.log()
-            for source_id in range(rows, rows + 20):
-                rig.row(source_id, f"{source_id % 5}.png")
-            rows += 20
-            rig.producer.flush(10)
-    rig.wait("all committed", lambda: sum(rig.committed().values()) == rows)
-    answers = rig.predictions()
-    assert {a.source_id for a in answers} == set(range(rows))
-    assert {a.model_version for a in answers} == set(versions)
-    assert all((a.target + shifts[a.model_version]) % 5 == a.source_id % 5
-               for a in answers if a.target is not None and a.model_version is not None)

@@ -1,0 +1,35 @@
+"""What is in flight: records on their way to their answers, and how many may be."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from stream_worker.outcomes import Answer, Coordinates
+from stream_worker.window import Window
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """One record on its way to its answer. `seen` and `started` are on the monotonic clock; `started` is 0 while no
+    thread is at it. `room` tells whether it counts among those in flight."""
+
+    window: Window
+    at: Coordinates
+    key: bytes | None
+    value: bytes | None
+    received: datetime
+    seen: float
+    room: bool = True
+    started: float = 0.0
+    faults: int = 0
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """See the settings of the same names."""
+
+    window: int
+    threads: int
+    patience_s: float
+    max_pixels: int
+    timeout_s: float
