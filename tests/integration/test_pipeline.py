@@ -25,11 +25,12 @@ def test_each_row_gets_the_answer_of_the_starter_model(pipeline: Pipeline) -> No
     model = open_model(CLONE / "model_registry" / "starter")
     for source_id, (path, sha256) in zip(ids, drawn, strict=True):
         content = (pipeline.settings.image_store / path).read_bytes()
-        expected = model.predict(to_array(content, model.input_size, 10**6)[0]).probabilities
+        expected, far = model.predict(to_array(content, model.input_size, 10**6)[0])
         answer = answers[source_id]
         assert (answer.status, answer.target, answer.image_sha256) == ("predicted", expected.argmax(), sha256)
         assert answer.label == model.labels[answer.target]
         assert answer.probabilities == pytest.approx(expected.tolist(), abs=1e-4)
+        assert answer.embedding_distance == (None if far is None else pytest.approx(far, abs=1e-4))
         assert answer.model_version >= 1
         assert answer.committed_at <= answer.stored_at
 
