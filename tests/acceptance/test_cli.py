@@ -14,8 +14,7 @@ COMMANDS = [
     "up", "down", "status", "logs", "reset", "doctor", "demo", "story", "data", "data synthesize", "data import",
     "data corrupt", "data sheet", "data check", "produce", "worker", "monitor",
     "connectors", "connectors plan", "connectors apply", "connectors status", "connectors heal", "connectors delete",
-    "model", "model train", "model register", "model list", "model show", "model promote", "model rollback",
-    "model challenge",
+    "model", "model train", "model register", "model list",
     "model show", "model promote", "model rollback", "model challenge"]
 
 
