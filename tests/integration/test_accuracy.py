@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from cargostream.records import PREDICTIONS_TOPIC, SOURCE_TOPIC
+from cargostream.sql import load_sql
 from model_registry.measures import wilson
 from operations.monitor import estimate
 from operations.rows import query
@@ -26,11 +27,11 @@ class Version:
             **{"confidence": 0.75} | changes)))
         return identity
 
-    def mirror(self, identity, truth):
+    def mirror(self, identity, truth, **changes):
         """Deliver the source row, or a change of it."""
         self.databases.deliver("target", SOURCE_TOPIC, msgspec.json.encode({
-            "id": identity, "image_path": "a.jpg", "target": truth, "__deleted": "false",
-            "timestamp": "2026-11-21T10:00:00Z", "__source_ts_ms": 1}))
+            "id": identity, "image_path": GOOD.image_path, "target": truth, "__deleted": "false",
+            "timestamp": "2026-11-21T10:00:00Z", "__source_ts_ms": 1} | changes))
 
     def read(self, view, role="dashboard", where=""):
         return self.databases.query("target", f"SELECT * FROM {view} WHERE model_version = :version {where}",  # noqa: S608
@@ -101,6 +102,14 @@ def test_champion_and_challenger_are_held_apart(version):
     assert found == {"current": 0.0, "shadow": 1.0}
 
 
+@pytest.mark.parametrize(("changes", "labelled"), [
+    ({}, 1), ({"sha256": GOOD.image_sha256}, 1), ({"sha256": "b" * 64}, 0), ({"image_path": "other.jpg"}, 0)])
+def test_the_truth_of_another_image_judges_no_answer(version, changes, labelled):
+    version.mirror(version.answer(1), 2, **changes)
+    (found,) = version.read("cargo_accuracy")
+    assert (found["predicted"], found["labelled"], found["correct"]) == (1, labelled, 0)
+
+
 def test_rejected_rows_are_no_answers_and_old_ones_are_left_out_on_request(version):
     version.mirror(version.answer(1), 1)
     version.answer(1, status="rejected", error_code="empty_file")
@@ -145,3 +154,26 @@ def test_status_reads_how_the_version_that_answers_does(version):
     assert found["accuracy_low"] < found["accuracy"] == 0.8 < found["accuracy_high"]
     (found,) = query(version.databases.engine("target", "dashboard"), "running_accuracy", rows=6)
     assert (found["predicted"], found["labelled"], found["correct"]) == (6, 1, 0)
+
+
+def test_the_figures_show_what_the_views_hold(version):
+    identity = version.answer(1)
+    version.mirror(identity, 2)
+    challenger = version.databases.next()
+    version.databases.deliver("target", PREDICTIONS_TOPIC, msgspec.json.encode(msgspec.structs.replace(
+        GOOD, source_id=identity, source_offset=identity, target=2, model_version=challenger, purpose="shadow")))
+    dashboard = version.databases.engine("target", "dashboard")
+
+    def figure(name):
+        with dashboard.connect() as connection:
+            found = connection.execute(load_sql("dashboards.figures", name), {"hours": 1}).mappings()
+            return [row for row in found if version.number in (row.get("model_version"), row.get("champion"))]
+
+    (minute,) = figure("live_accuracy")
+    assert (minute["labelled"], minute["accuracy"], minute["estimated_accuracy"]) == (1, 0.0, 0.75)
+    (whole,) = figure("version_accuracy")
+    assert (whole["purpose"], whole["predicted"], whole["accuracy"]) == ("current", 1, 0.0)
+    (pair,) = figure("challenger")
+    assert (pair["challenger"], pair["rows"], pair["agreement"], pair["labelled"]) == (challenger, 1, 0.0, 1)
+    assert (pair["champion_accuracy"], pair["challenger_accuracy"]) == (0.0, 1.0)
+    assert 0 < pair["challenger_low"] < pair["challenger_high"] == 1

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from cargostream.database import engine
 from cargostream.errors import Unavailable
 from cargostream.records import PREDICTIONS_TOPIC
+from cargostream.sql import load_sql
 from connectors.retention import forget_old_history
 from operations import monitor, references, windows
 from operations.monitor import look, watch
@@ -274,3 +275,14 @@ def test_the_watch_goes_on_when_its_database_comes_back(watched, monkeypatch, ca
     assert looks == [1]
     assert "does not answer" in caplog.text
     assert len(watched.windows()) == 1
+
+
+def test_the_figure_of_drift_shows_every_statistic_over_time(watched):
+    watched.answer(answers(watched.rng, ROWS))
+    watched.answer(answers(watched.rng, ROWS, FOG))
+    watched.test_all()
+    with watched.databases.engine("target", "dashboard").connect() as connection:
+        found = connection.execute(load_sql("dashboards.figures", "drift"), {"hours": 1}).mappings().all()
+    bright = [row for row in found if (row["model_version"], row["statistic"]) == (watched.version, "brightness")]
+    assert [(row["drift"], row["moved"], row["looks_like"]) for row in bright] == [
+        (False, False, None), (True, True, "fog")]

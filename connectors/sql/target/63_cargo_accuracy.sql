@@ -2,7 +2,6 @@
 -- stored since `since`, by purpose. The interval of `accuracy` is Wilson's. `estimated_accuracy` is the mean
 -- confidence; its band is 1.96 standard deviations of chance, and the calibration error measured at training where it
 -- is known. It holds for rows like those that the version knows, and is too good while they drift.
-DROP VIEW IF EXISTS cargo_accuracy;
 DROP FUNCTION IF EXISTS cargo_accuracy_since(timestamptz);
 CREATE FUNCTION cargo_accuracy_since(since timestamptz) RETURNS TABLE (
   purpose text, model_version int, predicted bigint, labelled bigint, correct bigint,
@@ -14,13 +13,12 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
          wilson(counted.correct, counted.labelled, -1), wilson(counted.correct, counted.labelled, 1),
          counted.confidence, greatest(0, counted.confidence - band), least(1, counted.confidence + band),
          counted.first_at, counted.last_at
-    FROM (SELECT h.purpose, h.model_version, count(*) AS predicted, count(c.target) AS labelled,
-                 count(*) FILTER (WHERE h.target = c.target) AS correct, avg(h.confidence) AS confidence,
-                 1.959963984540054 * sqrt(sum(h.confidence::float8 * (1 - h.confidence))) / count(*) AS chance,
-                 min(h.stored_at) AS first_at, max(h.stored_at) AS last_at
-            FROM cargo_prediction_history h LEFT JOIN cargo c ON c.id = h.source_id
-           WHERE h.status = 'predicted' AND h.stored_at >= since
-           GROUP BY h.purpose, h.model_version) AS counted
+    FROM (SELECT j.purpose, j.model_version, count(*) AS predicted, count(j.truth) AS labelled,
+                 count(*) FILTER (WHERE j.target = j.truth) AS correct, avg(j.confidence) AS confidence,
+                 1.959963984540054 * sqrt(sum(j.confidence::float8 * (1 - j.confidence))) / count(*) AS chance,
+                 min(j.stored_at) AS first_at, max(j.stored_at) AS last_at
+            FROM cargo_judged j WHERE j.stored_at >= since
+           GROUP BY j.purpose, j.model_version) AS counted
     LEFT JOIN LATERAL (SELECT w.calibration_error FROM cargo_window w WHERE w.model_version = counted.model_version
                         ORDER BY w.number DESC LIMIT 1) AS measured ON true
    CROSS JOIN LATERAL (SELECT chance + coalesce(measured.calibration_error, 0) AS band) AS error;

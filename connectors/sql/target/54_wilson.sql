@@ -2,5 +2,6 @@
 -- `side` -1 is the lower, 1 the upper one. Null where nothing was counted.
 CREATE OR REPLACE FUNCTION wilson(hits bigint, n bigint, side int) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-  (hits + 1.920729410347062 + side * 1.959963984540054 * sqrt(
-     hits::float8 * (n - hits) / nullif(n, 0) + 0.960364705173531)) / (nullif(n, 0) + 3.841458820694124);
+  CASE WHEN n > 0 THEN least(1, greatest(0, (
+    hits + 1.920729410347062 + side * 1.959963984540054 * sqrt(hits::float8 * (n - hits) / n + 0.960364705173531)
+  ) / (n + 3.841458820694124))) END;
