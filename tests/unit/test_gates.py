@@ -22,9 +22,9 @@ def answers(right: int, confidence: float) -> np.ndarray:
 
 def model(monday: int = 970, tuesday: int = 600, confidence: float | None = None, size_mb: float = 3.0,
           ms: float = 2.0) -> Measured:
-    """As confident as it is right over both days, unless told otherwise."""
-    confidence = (monday + tuesday) / (2 * N) if confidence is None else confidence
-    return Measured({MONDAY: answers(monday, confidence), TUESDAY: answers(tuesday, confidence)}, size_mb, ms)
+    """On each day as confident as it is right, unless told otherwise."""
+    return Measured({day: answers(right, confidence or right / N)
+                     for day, right in ((MONDAY, monday), (TUESDAY, tuesday))}, size_mb, ms)
 
 
 def refused(champion: Measured | None, candidate: Measured, margins: Margins = MARGINS) -> list[str]:
@@ -46,7 +46,7 @@ def test_one_that_learnt_tuesday_and_forgot_little_passes_all() -> None:
     (model(970, 600), "tuesday", "better beyond chance (p = 1, below 0.05)"),
     (model(970, 603), "tuesday", "better beyond chance (p = 0.25, below 0.05)"),
     (model(970, 500), "tuesday", "0.5000 right on Tuesday, the champion 0.6000"),
-    (model(970, 900, confidence=0.5), "calibration", "calibration error 0.4350 on both days, the champion's 0.0000"),
+    (model(970, 900, confidence=0.5), "calibration", "calibration error 0.4350 as the mean of both days, the champion's 0.0000"),
     (model(970, 900, size_mb=20.1), "size", "20.1 MB, 20 MB are allowed"),
     (model(970, 900, ms=4.1), "speed", "4.10 ms for an image, the champion 2.00 ms; 4.00 ms are allowed")])
 def test_each_refuses_alone(candidate: Measured, gate: str, said: str) -> None:
@@ -66,10 +66,11 @@ def test_exactly_the_margin_is_allowed() -> None:
     assert refused(model(970), model(950, 900)) == []
 
 
-def test_the_days_are_calibrated_together() -> None:
-    """Too sure on one day and too modest on the other does not pass as calibrated: bins are of confidence, not days."""
-    candidate = Measured({MONDAY: answers(1000, 0.5), TUESDAY: answers(700, 0.99)}, 3.0, 2.0)
-    assert refused(model(980, 600), candidate) == ["calibration"]
+def test_doubt_on_one_day_does_not_make_up_for_overconfidence_on_the_other() -> None:
+    """970 right and 630 right are 0.8 of all, which is the confidence, and 0.17 off on each day."""
+    candidate = model(970, 630, confidence=0.8)
+    assert refused(model(), candidate) == ["calibration"]
+    assert "calibration error 0.1700" in words("calibration", model(), candidate)
 
 
 def test_with_no_champion_it_must_do_more_than_guess() -> None:
