@@ -70,8 +70,9 @@ def fit(network: GroundNet, train: Images, validation: Images, recipe: Recipe, d
     optimizer = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=recipe.rate,
                                   weight_decay=0.05)
     steps = -(-len(x) // recipe.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.epochs * steps,
-                                                   pct_start=0.2)
+    # The schedule divides by zero at 5 steps, so that the very shortest trainings leave their cycle unfinished.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.rate, total_steps=max(10, recipe.epochs * steps), pct_start=0.2)
     generator = torch.Generator().manual_seed(recipe.seed)
     for epoch in range(1, recipe.epochs + 1):
         network.learning(recipe.frozen)
