@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from cargostream.errors import CargostreamError
+from cargostream.records import CHAMPION
 from cargostream.settings import Settings, load_settings
 
 
@@ -51,12 +52,21 @@ class Stack:
         text = (self.home / "run" / "status.json").read_text(encoding="utf-8")
         return dict(json.loads(text))
 
-    def serve(self, folder: Path, deadline_s: float = 180) -> int:
-        """Register the artifact in `folder`, make it champion and wait until the worker serves it; its version."""
-        version = int(json.loads(self.run("model", "register", str(folder), "--json"))["version"])
+    def register(self, folder: Path) -> int:
+        """Register the artifact in `folder`; its version."""
+        return int(json.loads(self.run("model", "register", str(folder), "--json"))["version"])
+
+    def name(self, version: int, alias: str = CHAMPION) -> None:
+        """Let an alias point at a version, past all gates."""
         settings = self.settings
         httpx.post(f"{settings.tracking_uri}/api/2.0/mlflow/registered-models/alias", timeout=30, json={
-            "name": settings.model_name, "alias": "champion", "version": str(version)}).raise_for_status()
+            "name": settings.model_name, "alias": alias, "version": str(version)}).raise_for_status()
+
+    def serve(self, folder: Path, deadline_s: float = 180) -> int:
+        """Register the artifact in `folder`, make it champion and wait until the worker serves it; its version."""
+        version = self.register(folder)
+        self.name(version)
+        settings = self.settings
         address = f"http://{settings.host}:{settings.worker_port}/readyz"
         deadline = time.monotonic() + deadline_s
         while httpx.get(address, timeout=10).json().get("model_version") != version:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cargostream.errors import ModelRefused
+from cargostream.errors import ModelRefused, Unavailable
 from cargostream.records import PREDICTIONS_TOPIC
 from stream_worker.outcomes import Coordinates, Outgoing, Predicted
 from stream_worker.work import Work
@@ -63,28 +63,27 @@ class Shadow:
     ended, if nobody closed it.
 
     Raises:
-        ModelRefused: it cannot be opened.
+        ModelRefused: it is no good, or ends its process.
+        Unavailable: its process cannot be had, or does not get to it in time.
     """
 
     def __init__(self, post: Post, timeout_s: float, send: Callable[[Outgoing], None],
                  failed: Callable[["Shadow", str], None]) -> None:
         self.version, self.digest = post.version, post.digest
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(answered=0, unanswered=0, skipped=0)
         self._timeout_s, self._send, self._failed = timeout_s, send, failed
         self._rows: Queue[Row | None] = Queue(WAITING_MAX)
         self._closed = False
-        self._pipe, theirs = Pipe()
-        with theirs:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "stream_worker.understudy", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            refusal = self._ask(post, OPEN_S).decode()
-        except (OSError, EOFError) as error:
-            refusal = f"The challenger cannot be opened: {self._end(error)}."
-        if refusal:
-            self._end(None)
-            raise ModelRefused(refusal)
+            self._pipe, theirs = Pipe()
+            with theirs:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "stream_worker.understudy", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL)
+        except OSError as error:
+            raise Unavailable(f"A process for the challenger cannot be had: {error}.") from error
+        self._open(post)
         Thread(target=self._serve, name="shadow", daemon=True).start()
 
     def offer(self, work: Work, share: float, room: bool) -> None:
@@ -121,6 +120,17 @@ class Shadow:
         why = self._end(error)
         if not self._closed:
             self._failed(self, f"The challenger was given up at a row: {why}.")
+
+    def _open(self, post: Post) -> None:
+        try:
+            refusal = self._ask(post, OPEN_S).decode()
+        except TimeoutError as error:
+            raise Unavailable(f"The challenger could not be opened: {self._end(error)}.") from error
+        except (OSError, EOFError) as error:
+            raise ModelRefused(f"The challenger could not be opened: {self._end(error)}.") from error
+        if refusal:
+            self._end(None)
+            raise ModelRefused(refusal)
 
     def _ask(self, what: Post | Row, timeout_s: float) -> bytes:
         """What the process says to it. Raises OSError or EOFError: nothing, in that time or for ever."""

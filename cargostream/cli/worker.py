@@ -13,6 +13,10 @@ def worker(
     The stack starts workers by itself (`worker_processes` says how many); this is for one more, with an --index of its
     own, or for one without the stack. It waits for the topics and for a model that has the alias champion, and tells
     how it is on http://127.0.0.1:18000/readyz.
+
+    When the alias moves, each process takes over the new version by itself, some seconds apart at most; each answer
+    names the version that gave it. A model with the alias challenger answers a share of the rows too (`shadow_share`),
+    for the history only.
     """
     from cargostream.settings import load_settings
     from stream_worker.run import run
