@@ -27,18 +27,19 @@ LOT = 32
 @dataclass(frozen=True, slots=True)
 class Embedder:
     """A model that was found fit to embed images of `size` x `size` pixels; `normalised` if it wants CLIP's floats,
-    channels first, else bytes, channels last."""
+    channels first, else bytes, channels last. It takes `lot` images at a time."""
 
     session: onnxruntime.InferenceSession
     input: str
     output: str
     size: int
     normalised: bool
+    lot: int
 
     def embed(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embeddings float32 (n, E) of images uint8 (n, size, size, 3)."""
-        found = [np.asarray(self.session.run([self.output], {self.input: self._prepared(images[start:start + LOT])})[0])
-                 for start in range(0, len(images), LOT)]
+        found = [np.asarray(self.session.run([self.output], {self.input: self._prepared(images[start:start + self.lot])})[0])
+                 for start in range(0, len(images), self.lot)]
         embeddings: npt.NDArray[np.float32] = np.concatenate(found).astype(np.float32)
         return embeddings
 
@@ -72,7 +73,7 @@ def open_embedder(file: Path) -> Embedder:
         if taken.shape[channels] in (3, None) or isinstance(taken.shape[channels], str):
             size = height if isinstance(height, int) else USUAL_SIZE
             if width in (size, None) or isinstance(width, str):
-                return Embedder(session, taken.name, output, size, normalised)
+                return Embedder(session, taken.name, output, size, normalised, 1 if taken.shape[0] == 1 else LOT)
     takes = ", ".join(f"{taken.name} {taken.type} {taken.shape}" for taken in inputs)
     raise UsageError(f"The embedder {file} takes {takes} and gives {', '.join(outputs)}; it has to take images alone, "
                      f"as uint8 [n, size, size, 3] or float [n, 3, size, size], and to give {' or '.join(OUTPUTS)}.")
