@@ -38,8 +38,8 @@ class Embedder:
 
     def embed(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embeddings float32 (n, E) of images uint8 (n, size, size, 3)."""
-        found = [np.asarray(self.session.run([self.output], {self.input: self._prepared(images[start:start + self.lot])})[0])
-                 for start in range(0, len(images), self.lot)]
+        lots = (self._prepared(images[start:start + self.lot]) for start in range(0, len(images), self.lot))
+        found = [np.asarray(self.session.run([self.output], {self.input: lot})[0]) for lot in lots]
         embeddings: npt.NDArray[np.float32] = np.concatenate(found).astype(np.float32)
         return embeddings
 
