@@ -79,13 +79,14 @@ def look(settings: Settings, target: Engine, references: References, tell: Tell)
                 basis = references.of(due.model_version)
             except Unavailable:
                 continue  # its answers wait in the history
-            _test(settings, connection, due, basis, tell)
-            return True
+            return _test(settings, connection, due, basis, tell)
     return False
 
 
-def _test(settings: Settings, connection: Connection, due: Due, basis: Basis, tell: Tell) -> None:
+def _test(settings: Settings, connection: Connection, due: Due, basis: Basis, tell: Tell) -> bool:
     answers = read_answers(connection, due, settings.drift_window)
+    if answers is None:
+        return False
     threshold = level(settings.drift_window, settings.drift_false_alarm_rows)
     verdict = _verdict(answers, basis, threshold)
     likeness = None
@@ -97,6 +98,7 @@ def _test(settings: Settings, connection: Connection, due: Due, basis: Basis, te
     if due.drift_since and not window.drift_since:
         _send(ends(window, due.drift_since, QUIET_WINDOWS), tell)
     add_window(connection, window, verdict.statistics if verdict else ())
+    return True
 
 
 def _verdict(answers: Answers, basis: Basis, threshold: float) -> Verdict | None:

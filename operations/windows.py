@@ -81,10 +81,12 @@ def read_due(connection: Connection, rows: int, quiet: int) -> list[Due]:
     return [Due(**row) for row in found.mappings()]
 
 
-def read_answers(connection: Connection, due: Due, rows: int) -> Answers:
-    """The next window's answers."""
+def read_answers(connection: Connection, due: Due, rows: int) -> Answers | None:
+    """The next window's answers; None if a deletion has come in between and there are not as many any more."""
     found = connection.execute(load_sql("operations.sql", "window_rows"), {
         "version": due.model_version, "to_at": due.to_at, "to_id": due.to_id, "rows": rows}).mappings().all()
+    if len(found) < rows:
+        return None
     return Answers(
         (found[0]["stored_at"], found[0]["source_id"]), (found[-1]["stored_at"], found[-1]["source_id"]),
         np.array([row["confidence"] for row in found]), [row["probabilities"] for row in found],

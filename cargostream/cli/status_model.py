@@ -46,7 +46,8 @@ def _drift(drift: dict[str, Any]) -> str:
     if drift["since"] is None:
         if drift["p_value"] is None:
             return f"not tested: {version} brings no reference"
-        return f"none, {version} knows such rows (p = {drift['p_value']:.2g}, alarm below {drift['threshold']:.1g})"
+        return (f"none up to {drift['at']}: {version} knows such rows (p = {drift['p_value']:.2g}, alarm below "
+                f"{drift['threshold']:.1g})")
     moved = ", ".join(f"{one['statistic']} {one['reference_mean']:.3g} → {one['mean']:.3g}"
                       for one in (drift["moved"] or [])[:3])
     damage = f"looks like {drift['looks_like']} ({drift['sure']:.0%} sure)" if drift["looks_like"] else \

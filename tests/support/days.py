@@ -46,18 +46,24 @@ def reference(days: dict[str, Sequence[dict]]) -> Reference:
         shifts=np.array(list(KINDS.values())))
 
 
-def put_in_cache(home: Path, version: int, known: Reference | None, **evaluation: float) -> None:
-    """An artifact with this reference in the cache of models, as the last champion."""
-    folder = home / f"artifact-{version}"
+def artifact_that_knows(folder: Path, known: Reference | None, **evaluation: float) -> str:
+    """Write an artifact with this reference and these figures; its digest."""
     write_artifact(folder)
     manifest = read_manifest(folder)
     files = dict(manifest.files)
     if known is not None:
         (folder / REFERENCE).write_bytes(write_reference(known))
         files[REFERENCE] = hashlib.sha256((folder / REFERENCE).read_bytes()).hexdigest()
-    manifest = msgspec.structs.replace(manifest, files=files, evaluation=evaluation, training={"version": version})
+    manifest = msgspec.structs.replace(manifest, files=files, evaluation=evaluation, training={"made in": folder.name})
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
-    cache, digest = Cache(home / "models"), artifact_digest(folder)
+    return artifact_digest(folder)
+
+
+def put_in_cache(home: Path, version: int, known: Reference | None, **evaluation: float) -> None:
+    """An artifact with this reference in the cache of models, as the last champion."""
+    folder = home / f"artifact-{version}"
+    digest = artifact_that_knows(folder, known, **evaluation)
+    cache = Cache(home / "models")
     cache.path(digest).parent.mkdir(exist_ok=True)
     folder.rename(cache.path(digest))
     cache.remember(Pointer(MODEL_NAME, version, digest))

@@ -27,8 +27,8 @@ def test_there_is_no_such_line_when_none_of_them_waits():
 
 ACCURACY = {"model_version": 3, "predicted": 1000, "labelled": 0, "accuracy": None, "accuracy_low": None,
             "accuracy_high": None, "estimated_accuracy": 0.924, "estimate_low": 0.9, "estimate_high": 0.948}
-QUIET = {"model_version": 3, "p_value": 0.43, "threshold": 0.0005, "since": None, "looks_like": None, "sure": None,
-         "moved": None}
+QUIET = {"model_version": 3, "at": "12:00", "p_value": 0.43, "threshold": 0.0005, "since": None,
+         "looks_like": None, "sure": None, "moved": None}
 
 
 def test_accuracy_is_measured_where_there_are_labels_and_estimated_in_any_case():
@@ -42,7 +42,7 @@ def test_accuracy_is_measured_where_there_are_labels_and_estimated_in_any_case()
 
 def test_drift_is_an_alarm_that_says_what_moved_and_like_what():
     assert model_lines({"drift": QUIET}) == [
-        ("drift", "none, version 3 knows such rows (p = 0.43, alarm below 0.0005)")]
+        ("drift", "none up to 12:00: version 3 knows such rows (p = 0.43, alarm below 0.0005)")]
     moved = [{"statistic": name, "reference_mean": 0.95, "mean": 0.7125} for name in ("confidence", "b", "c", "d")]
     alarm = QUIET | {"since": "2026-11-21 12:00:00+00", "looks_like": "fog", "sure": 0.81, "moved": moved}
     ((_, words),) = model_lines({"drift": alarm})
