@@ -16,7 +16,7 @@ from cargostream.images import ImageStore, MemoryStore
 from cargostream.records import PREDICTIONS_TOPIC, Prediction
 from stream_worker.journal import Journal, Suspect
 from stream_worker.memory import MemoryModel
-from stream_worker.outcomes import Coordinates, Outgoing
+from stream_worker.outcomes import Coordinates, Outgoing, Predicted, Rejected
 from stream_worker.pipeline import Pipeline
 from stream_worker.window import Receipt, Window
 from stream_worker.work import Limits, Work
@@ -47,12 +47,12 @@ class Outbox:
 
 def play(story: Callable[[Pipeline, Outbox], Awaitable[None]], store: ImageStore | None = None,
          limits: Limits = LIMITS, at_once: bool = True, suspects: frozenset[Suspect] = frozenset(),
-         guilty: bool = False) -> None:
+         guilty: bool = False, answered: Callable[[Work], None] = lambda _: None) -> None:
     """Run a story on a pipeline with one partition that starts at offset 0."""
     async def main() -> None:
         with TemporaryDirectory() as folder:
             journal = Journal(Path(folder, "journal"), limits.threads + 1)
-        pipeline = Pipeline(limits, store or MemoryStore(IMAGES), MemoryModel, journal, lambda *_: guilty)
+        pipeline = Pipeline(limits, store or MemoryStore(IMAGES), MemoryModel, journal, lambda *_: guilty, answered)
         journal.suspects |= suspects
         outbox = Outbox(pipeline, at_once)
         pipeline.windows = {0: Window(0)}
@@ -97,6 +97,19 @@ def test_nothing_is_acknowledged_before_it_is_confirmed_nor_past_a_hole() -> Non
             pipeline.confirm(works[offset])
             assert pipeline.positions() == {0: position}
     play(story, at_once=False)
+
+
+def test_who_listens_hears_of_a_record_when_the_broker_has_its_answer() -> None:
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        for offset, path in enumerate(("1.png", "../no.png")):
+            await put(pipeline, offset, path)
+        await until(lambda: len(outbox.sent) == 2)
+        assert heard == []
+        for _, work in outbox.sent:
+            pipeline.confirm(work)
+        assert {work.at.offset: type(work.answer) for work in heard} == {0: Predicted, 1: Rejected}
+    heard: list[Work] = []
+    play(story, at_once=False, answered=heard.append)
 
 
 def test_no_more_than_a_window_is_in_flight() -> None:
