@@ -5,9 +5,11 @@ against those on known data by a Kolmogorov-Smirnov test, corrected for the numb
 The confidence, the image statistics and the distance of the embedding are tested beside them.
 
 Whoever tests window after window trips sooner or later: the level of one window follows from the number of rows in
-which one false alarm may fall due, see `level`. The rate is an upper bound, because Bonferroni's correction and the
-p-values (Kolmogorov's limit, which is too large for samples of this size) both err on that side; it holds for rows
-that are independent draws from a known day.
+which one false alarm may fall due, see `level`. That rate is a bound for rows that are independent draws from a known
+day: Bonferroni's correction and the p-values (Kolmogorov's limit, which is too large for samples of this size) both
+err on the safe side. It is one on average over references, which are samples too. In simulation, at one in 100,000
+rows and windows of 50, references of 983 rows had one in 190,000 (the worst of 24: one in 100,000), references of 300
+rows one in 155,000 (the worst: one in 45,000).
 """
 
 from collections.abc import Sequence
