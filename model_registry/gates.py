@@ -105,16 +105,16 @@ def _monday(champion: Measured, candidate: Measured, truth: Classes, margins: Ma
     before, now = (accuracy(model.probabilities[MONDAY], truth) for model in (champion, candidate))
     limit = before - margins.monday
     return Gate("monday", now >= limit - 1e-9, before, now, limit,
-                f"{now:.4f} right on Monday, the champion {before:.4f}; it may lose {margins.monday:g}")
+                f"{now:.4f} right on Monday, the champion {before:.4f} (it may lose {margins.monday:g})")
 
 
 def _tuesday(champion: Measured, candidate: Measured, truth: Classes, margins: Margins) -> Gate:
     right = [right_answers(model.probabilities[TUESDAY], truth) for model in (champion, candidate)]
     before, now = float(right[0].mean()), float(right[1].mean())
     p = mcnemar(*right)
+    chance = f", and beyond chance: p = {p:.2g}, below {margins.significance:g}" if now > before else ""
     return Gate("tuesday", now > before and p < margins.significance, before, now, before,
-                f"{now:.4f} right on Tuesday, the champion {before:.4f}; it must be better beyond chance "
-                f"(p = {p:.2g}, below {margins.significance:g})")
+                f"{now:.4f} right on Tuesday, the champion {before:.4f} (it must be better{chance})")
 
 
 def _calibration(champion: Measured, candidate: Measured, truth: Mapping[str, Classes], margins: Margins) -> Gate:
@@ -123,19 +123,19 @@ def _calibration(champion: Measured, candidate: Measured, truth: Mapping[str, Cl
                                   for day in (MONDAY, TUESDAY)])) for model in (champion, candidate))
     limit = before + margins.calibration
     return Gate("calibration", now <= limit, before, now, limit,
-                f"calibration error {now:.4f} as the mean of both days, the champion's {before:.4f}; it may grow by "
-                f"{margins.calibration:g}")
+                f"calibration error {now:.4f} as the mean of both days, the champion's {before:.4f} (it may grow by "
+                f"{margins.calibration:g})")
 
 
 def _size(champion: Measured | None, candidate: Measured, margins: Margins) -> Gate:
     return Gate("size", candidate.size_mb <= margins.size_mb, champion.size_mb if champion else None,
-                candidate.size_mb, margins.size_mb, f"{candidate.size_mb:.1f} MB, {margins.size_mb:g} MB are allowed")
+                candidate.size_mb, margins.size_mb, f"{candidate.size_mb:.1f} MB ({margins.size_mb:g} MB are allowed)")
 
 
 def _speed(champion: Measured, candidate: Measured, margins: Margins) -> Gate:
     limit = champion.ms * margins.slowdown
     return Gate("speed", candidate.ms <= limit, champion.ms, candidate.ms, limit,
-                f"{candidate.ms:.2f} ms for an image, the champion {champion.ms:.2f} ms; {limit:.2f} ms are allowed")
+                f"{candidate.ms:.2f} ms for an image, the champion {champion.ms:.2f} ms ({limit:.2f} ms are allowed)")
 
 
 def _tells_apart(candidate: Measured, truth: Mapping[str, Classes]) -> Gate:
@@ -144,5 +144,5 @@ def _tells_apart(candidate: Measured, truth: Mapping[str, Classes]) -> Gate:
     right = right_answers(candidate.probabilities[MONDAY], known)
     low, common = wilson(int(right.sum()), len(known))[0], float(np.bincount(known).max() / len(known))
     return Gate("guessing", low > common, None, float(right.mean()), common,
-                f"{right.mean():.4f} right on Monday (at least {low:.4f}); always saying the commonest class gives "
-                f"{common:.4f}")
+                f"{right.mean():.4f} right on Monday (at least {low:.4f}, and always saying the commonest class "
+                f"gives {common:.4f})")

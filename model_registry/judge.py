@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,7 @@ SETS = {MONDAY: "evaluation-monday", TUESDAY: "evaluation-tuesday"}
 LiveMode = Literal["require", "auto", "ignore"]
 
 Progress = Callable[[str, int, int], None]
-"""Called with a set's name, images done, and images in all; 0 done when the set is about to be read."""
+"""Called with a set's name, images in all, and images done; both are 0 when the set is about to be read."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,9 +46,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return all(gate.passed for gate in self.gates)
 
 
-def judge(settings: Settings, champion: Version | None, candidate: Version, store: Path, margins: Margins,
-          live: LiveMode, progress: Progress) -> Comparison:
-    """Compare the candidate with the champion on the evaluation sets that lie in `store`, and in service if it can be.
+def judge(settings: Settings, champion: Version | None, candidate: Version, margins: Margins, live: LiveMode,
+          listing: Callable[[str], Path], progress: Progress) -> Comparison:
+    """Compare the candidate with the champion on the evaluation sets, and in service if it can be.
+
+    `listing` gives the path of a set's list, in the root of the store that its images are in.
 
     Raises:
         ModelRefused: the candidate's artifact must not serve, or it fails on an image.
@@ -55,7 +58,7 @@ def judge(settings: Settings, champion: Version | None, candidate: Version, stor
         CargostreamError: an evaluation set cannot be used.
     """
     notes: list[str] = []
-    seen = _live(settings, champion, candidate, live, notes)
+    seen = _live(settings, champion, candidate, live, margins, notes)
     with tempfile.TemporaryDirectory() as scratch:
         entered = [vet(settings, candidate, Path(scratch))]
         if champion is None:
@@ -65,7 +68,7 @@ def judge(settings: Settings, champion: Version | None, candidate: Version, stor
                 entered.append(vet(settings, champion, Path(scratch)))
             except ModelRefused as error:
                 notes.append(f"There is nothing to be compared with: {error}")
-    measured, truth = _measure(entered, store, progress)
+    measured, truth = _measure(entered, listing, progress)
     found = gates(measured[1] if len(measured) > 1 else None, measured[0], truth, margins)
     if seen and (gate := live_gate(seen, margins, live == "require")):
         found.append(gate)
@@ -76,20 +79,19 @@ def judge(settings: Settings, champion: Version | None, candidate: Version, stor
         live=seen, gates=found, notes=notes)
 
 
-def _measure(entered: list[Vetted], store: Path, progress: Progress) -> tuple[list[Measured], Mapping[str, Classes]]:
+def _measure(entered: list[Vetted], listing: Callable[[str], Path],
+             progress: Progress) -> tuple[list[Measured], Mapping[str, Classes]]:
     models = [each.model for each in entered]
     truth: dict[str, Classes] = {}
     answers = {}
     for day, name in SETS.items():
+        lines = listing(name)
         progress(name, 0, 0)
-        sizes = {model.input_size for model in models}
-        loaded = {size: load_set(store, store / f"{name}.jsonl", size) for size in sizes}
+        loaded = {size: load_set(lines.parent, lines, size) for size in {model.input_size for model in models}}
         truth[day] = loaded[models[0].input_size][1]
-        total = len(truth[day])
         try:
-            answers[day] = predict_interleaved(
-                models, [loaded[model.input_size][0] for model in models],
-                lambda done, name=name, total=total: progress(name, done, total))  # type: ignore[misc]
+            answers[day] = predict_interleaved(models, [loaded[model.input_size][0] for model in models],
+                                               partial(progress, name, len(truth[day])))
         except Rejection as error:
             raise ModelRefused(f"A model cannot be measured on {name}: {error.detail}.") from error
     return [Measured({day: answers[day][number].probabilities for day in SETS}, each.size_mb,
@@ -97,13 +99,13 @@ def _measure(entered: list[Vetted], store: Path, progress: Progress) -> tuple[li
             for number, each in enumerate(entered)], truth
 
 
-def _live(settings: Settings, champion: Version | None, candidate: Version, mode: LiveMode,
+def _live(settings: Settings, champion: Version | None, candidate: Version, mode: LiveMode, margins: Margins,
           notes: list[str]) -> Live | None:
     if champion is None or mode == "ignore":
         return None
     target = engine(settings, "target", "operator")
     try:
-        return read_live(target, champion.version, candidate.version)
+        found = read_live(target, champion.version, candidate.version)
     except Unavailable as error:
         if mode == "require":
             raise
@@ -111,3 +113,7 @@ def _live(settings: Settings, champion: Version | None, candidate: Version, mode
         return None
     finally:
         target.dispose()
+    if found.pairs < margins.live_pairs and mode == "auto":
+        notes.append(f"{found.pairs} rows of the stream with known truth were answered by both versions, of which "
+                     f"{margins.live_pairs} would count: `cargostream model challenge {candidate.version}` makes more.")
+    return found

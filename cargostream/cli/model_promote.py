@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -43,7 +44,7 @@ def promote(
     from cargostream.cli.data import ensure
     from cargostream.records import CHAMPION
     from model_registry.gates import Margins
-    from model_registry.judge import SETS, judge
+    from model_registry.judge import judge
     from model_registry.mlflow_rest import alias_of, find_version, versions_of
     from model_registry.promote import crown
 
@@ -54,12 +55,10 @@ def promote(
     if candidate == champion:
         out.print(f"{settings.model_name} version {candidate.version} is the champion already.")
         return
-    for name in SETS.values():
-        ensure(store, name)
     margins = Margins(monday=monday, significance=significance, calibration=calibration, size_mb=size_mb,
                       slowdown=slowdown, live_pairs=live_pairs)
     with _progress() as progress:
-        compared = judge(settings, champion, candidate, store, margins, live, progress)
+        compared = judge(settings, champion, candidate, margins, live, partial(ensure, store), progress)
     if as_json:
         out.print_json(json.dumps(msgspec.to_builtins(compared, str_keys=True) | {"promoted": compared.passed}))
     else:
@@ -125,18 +124,25 @@ def _done(settings: Settings, kind: str, version: int, words: str, as_json: bool
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each set on a terminal, a line elsewhere."""
+    """A bar for each set on a terminal, a line elsewhere; between sets none, as they may have to be drawn first."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  console=err, transient=True, disable=not sys.stderr.isatty()) as bar:
-        tasks: dict[str, object] = {}
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                   console=err, transient=True, disable=not sys.stderr.isatty())
 
-        def progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(f"measuring on {name}", total=None)
-                if bar.disable:
-                    err.print(f"measuring on {name}")
-            bar.update(tasks[name], completed=done, total=total or None)  # type: ignore[arg-type]
+    def progress(name: str, total: int, done: int) -> None:
+        if not total:
+            bar.add_task(f"measuring on {name}", total=None)
+            bar.start()
+            if bar.disable:
+                err.print(f"measuring on {name}")
+            return
+        bar.update(bar.task_ids[-1], completed=done, total=total)
+        if done == total:
+            bar.stop()
+            bar.remove_task(bar.task_ids[-1])
 
+    try:
         yield progress
+    finally:
+        bar.stop()

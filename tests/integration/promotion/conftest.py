@@ -69,7 +69,8 @@ class Arena:
     def judge(self, version: int, live: LiveMode = "ignore", **margins: float) -> Comparison:
         versions = versions_of(self.settings.tracking_uri, self.name)
         return judge(self.settings, alias_of(versions, CHAMPION), find_version(versions, self.name, str(version)),
-                     self.store, Margins(**{"slowdown": 20.0} | margins), live, lambda name, done, total: None)
+                     Margins(**{"slowdown": 20.0} | margins), live, lambda name: self.store / f"{name}.jsonl",
+                     lambda name, done, total: None)
 
     def promote(self, version: int, **margins: float) -> Comparison:
         compared = self.judge(version, **margins)
