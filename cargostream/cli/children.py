@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from cargostream.cli.output import err
@@ -27,8 +28,13 @@ def start(home: Path, log: str, *command: str, result: Path | None = None, nice:
     argv = [sys.executable, "-I", "-S", str(launch), str(int(signal.SIGTERM)), "-", str(os.getpid()), "--",
             *politely, sys.executable, "-m", "cargostream", *command]
     with (home / "logs" / f"{log}.log").open("ab") as file, (result or Path(os.devnull)).open("wb") as answers:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=answers if result else file, stderr=file,
-                                start_new_session=True)
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=answers if result else file, stderr=file,
+                                 start_new_session=True)
+    if nice:
+        # Linux may share out the cores among sessions first, whatever the niceness of what runs in them.
+        with suppress(OSError):
+            Path(f"/proc/{child.pid}/autogroup").write_text(str(nice), encoding="ascii")
+    return child
 
 
 def expect(child: Child, home: Path, log: str) -> None:
