@@ -52,7 +52,7 @@ def watch(settings: Settings, target: Engine, tell: Tell, stop: Flag, looked: Ca
             away = False
         except DBAPIError as error:
             if not away:
-                log.warning("The target database does not answer: %s", str(error.orig).strip().splitlines()[0])
+                log.warning("The target database does not answer: %s", str(error.orig).strip())
             away = True
         except Unavailable as error:
             log.warning("A window is tested again later: %s", error)

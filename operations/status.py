@@ -17,6 +17,8 @@ from operations.rows import Rows, query, read_rows
 RUNNING = 1000
 """Answers that the running accuracy is about."""
 
+UNTESTED_S = 120.0
+
 
 class Slot(msgspec.Struct, frozen=True):
     """A replication slot of the source; bytes of WAL that it holds, and that its reader has not confirmed."""
@@ -41,7 +43,8 @@ class Data(msgspec.Struct, frozen=True):
     """What could be read. A part that did not answer is None here and has its reason in `unreadable`.
 
     `accuracy` is of the newest RUNNING answers of the version that answered last, `drift` of the newest window that was
-    tested; both are empty before there is one.
+    tested; both are empty before there is one. `untested` names versions of which a whole window of answers has waited
+    for UNTESTED_S to be tested.
     """
 
     rows: Rows | None = None
@@ -51,6 +54,7 @@ class Data(msgspec.Struct, frozen=True):
     workers: list[Worker] | None = None
     accuracy: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
+    untested: list[int] | None = None
     refused: list[dict[str, Any]] | None = None
     events: list[dict[str, Any]] | None = None
     unreadable: dict[str, str] = {}
@@ -68,6 +72,8 @@ def read_data(settings: Settings) -> Data:
                             for number in range(settings.worker_processes)],
         "accuracy": lambda: dict(next(iter(query(target, "running_accuracy", rows=RUNNING)), {})),
         "drift": lambda: dict(next(iter(query(target, "drift")), {})),
+        "untested": lambda: [row["model_version"] for row in query(
+            target, "windows_due", rows=settings.drift_window, quiet=1, settle=UNTESTED_S)],
         "refused": lambda: [{"database": name, **row} for name, server in (("source", source),
                             ("target", target)) for row in query(server, "refused")],
         "events": lambda: [dict(row) for row in query(target, "events")],

@@ -27,6 +27,9 @@ def model_lines(found: dict[str, Any]) -> Lines:
                       f"{_measured(accuracy)}; its confidence promises {_share(accuracy, 'estimate', 'estimated_')}"))
     if drift := found.get("drift"):
         lines.append(("drift", _drift(drift)))
+    if untested := found.get("untested"):
+        lines.append(("drift", f"answers of version {', '.join(map(str, untested))} wait to be tested: "
+                      "`cargostream logs monitor` tells why"))
     return lines
 
 

@@ -14,9 +14,10 @@ from cargostream.errors import Unavailable
 from cargostream.records import PREDICTIONS_TOPIC
 from cargostream.sql import load_sql
 from connectors.retention import forget_old_history
-from operations import monitor, references, windows
+from operations import monitor, references, status, windows
 from operations.monitor import look, watch
 from operations.references import References
+from operations.status import read_data
 from tests.support.days import FOG, answers, put_in_cache, reference
 
 ROWS = 50
@@ -197,6 +198,17 @@ def test_answers_wait_for_a_registry_that_is_away_and_hold_up_no_other_version(w
     watched.references = References(watched.settings)
     assert watched.test_all() == 1
     assert len(unknown.windows()) == 1
+
+
+def test_status_tells_of_answers_that_nobody_tests(watched, monkeypatch):
+    watched.answer(answers(watched.rng, ROWS))
+    assert watched.version not in (read_data(watched.settings).untested or [])
+    monkeypatch.setattr(status, "UNTESTED_S", 0.0)
+    assert watched.version in read_data(watched.settings).untested
+    watched.test_all()
+    found = read_data(watched.settings)
+    assert watched.version not in found.untested
+    assert found.drift["model_version"] == watched.version
 
 
 def test_an_artifact_that_was_changed_is_not_believed(watched, caplog):

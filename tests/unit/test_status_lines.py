@@ -53,8 +53,13 @@ def test_drift_is_an_alarm_that_says_what_moved_and_like_what():
     assert "not tested" in model_lines({"drift": QUIET | {"p_value": None}})[0][1]
 
 
+def test_answers_that_nobody_tests_are_told():
+    assert model_lines({"untested": [2, 3]}) == [
+        ("drift", "answers of version 2, 3 wait to be tested: `cargostream logs monitor` tells why")]
+
+
 def test_before_there_are_answers_nothing_is_said_of_them():
-    assert model_lines({"accuracy": {}, "drift": None}) == []
+    assert model_lines({"accuracy": {}, "drift": None, "untested": []}) == []
 
 
 def test_what_keeps_a_version_from_service_is_told():
