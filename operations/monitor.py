@@ -23,6 +23,9 @@ IDLE_S = 5.0
 IDLE_AFTER = 15
 """After so many looks at nothing new, the next ones come every IDLE_S."""
 
+PAUSE_S = 0.1
+"""Between windows that wait: when many rows come at once, the cores are for them."""
+
 QUIET_WINDOWS = 3
 """So many windows in a row without drift end it."""
 
@@ -57,8 +60,7 @@ def watch(settings: Settings, target: Engine, tell: Tell, stop: Flag, looked: Ca
         except Unavailable as error:
             log.warning("A window is tested again later: %s", error)
         idle = 0 if tested else idle + 1
-        if not tested:
-            stop.wait(EVERY_S if idle < IDLE_AFTER else IDLE_S)
+        stop.wait(PAUSE_S if tested else EVERY_S if idle < IDLE_AFTER else IDLE_S)
 
 
 def look(settings: Settings, target: Engine, references: References, tell: Tell) -> bool:
