@@ -11,11 +11,12 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from cargostream.addresses import without_password
-from cargostream.errors import Unavailable
+from cargostream.errors import ModelRefused, Unavailable
 from cargostream.registry import ask, open_registry
 from cargostream.served import SERVING
 
 TIMEOUT_S = 120
+MAX_BYTES = 1_000_000_000
 
 
 def download(uri: str, name: str, version: int, folder: Path, files: Sequence[str] = SERVING) -> None:
@@ -24,6 +25,7 @@ def download(uri: str, name: str, version: int, folder: Path, files: Sequence[st
     `files` are those that are wanted; where MLflow's client has to fetch them, all of them come.
 
     Raises:
+        ModelRefused: a file is larger than any model's is.
         Unavailable: it does not come.
     """
     try:
@@ -53,9 +55,17 @@ def _over_http(registry: httpx.Client, path: str, folder: Path, files: Sequence[
     """Only the files that are known are asked for; what is missing is for the checks of the artifact to tell."""
     folder.mkdir()
     for file in files:
-        answer = registry.get(f"/api/2.0/mlflow-artifacts/artifacts/{path}/{file}")
-        if answer.status_code != httpx.codes.NOT_FOUND:
-            (folder / file).write_bytes(answer.raise_for_status().content)
+        with registry.stream("GET", f"/api/2.0/mlflow-artifacts/artifacts/{path}/{file}") as answer:
+            if answer.status_code != httpx.codes.NOT_FOUND:
+                _keep(answer.raise_for_status(), folder / file)
+
+
+def _keep(answer: httpx.Response, file: Path) -> None:
+    with file.open("wb") as kept:
+        for part in answer.iter_bytes():
+            kept.write(part)
+            if kept.tell() > MAX_BYTES:
+                raise ModelRefused(f"The registry's {file.name} is larger than {MAX_BYTES / 1e6:,.0f} MB.")
 
 
 def _with_mlflow(uri: str, name: str, version: int, folder: Path) -> None:

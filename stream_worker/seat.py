@@ -70,10 +70,10 @@ class Seat(Generic[Holder]):
 
     def hindered(self, kind: str, subject: str, reason: str) -> bool:
         """What the alias names cannot have the seat; whether that is news."""
-        if self.last_problem and self.problem and (self.last_problem["kind"], self.last_problem["subject"]) == (
-                kind, subject):
-            return False
+        last = self.last_problem if self.problem else None
         self.problem = reason
+        if last and (last["kind"], last["subject"]) == (kind, subject):
+            return False
         self.counts[kind] += 1
         self.last_problem = {"kind": kind, "subject": subject, "reason": reason, "at": datetime.now(UTC).isoformat()}
         return True

@@ -25,7 +25,7 @@ def test_a_problem_is_told_once_and_shown_for_as_long_as_it_lasts() -> None:
     champion.give(Model(1))
     assert champion.hindered("refused", "version 2", "its digest is wrong")
     assert not champion.hindered("refused", "version 2", "its digest is wrong, still")
-    assert champion.facts()["problem"] == "its digest is wrong"
+    assert champion.facts()["problem"] == "its digest is wrong, still"
     assert champion.current().version == 1
     champion.give(Model(3))
     facts = champion.facts()

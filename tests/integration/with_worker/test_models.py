@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cargostream import download
 from cargostream.labels import CARGO_LABELS
 from stream_worker import follower
 from tests.support.following import Following, artifact, following
@@ -103,6 +104,20 @@ def test_an_alias_that_points_nowhere_changes_nothing_but_what_is_told(registry:
             assert seen.facts()["counts"]["unavailable"] >= 1
 
     asyncio.run(story())
+
+
+def test_a_file_without_end_is_not_waited_for(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "MAX_BYTES", 500)
+    registry.promote("large", artifact(registry, "large", tmp_path / "a"))
+
+    async def story() -> None:
+        async with following(registry.uri, "large", tmp_path / "home") as seen:
+            await seen.until("refused", lambda: "is larger than" in str(seen.facts()["problem"]))
+
+    asyncio.run(story())
+    assert list((tmp_path / "home/models").iterdir()) == []
 
 
 def test_a_version_that_becomes_another_is_told_of(
