@@ -1,1 +1,1 @@
-"""Train, evaluate, export, register."""
+"""Train, evaluate, export, register, compare, promote."""

@@ -44,14 +44,9 @@ def predict_interleaved(models: Sequence[ServedModel], images: Sequence[Images],
     return answers
 
 
-def predict_all(model: ServedModel, images: Images) -> Probabilities:
-    """Probabilities float32 (n, classes), one image at a time as serving asks. Raises as `predict_interleaved`."""
-    return predict_interleaved([model], [images])[0].probabilities
-
-
 def figures_on(model: ServedModel, images: Images, truth: npt.NDArray[np.int64]) -> Figures:
     """The model's figures on images and their true class ids, int64 (n,). Raises as `predict_interleaved`."""
-    return figures(predict_all(model, images), truth, model.labels)
+    return figures(predict_interleaved([model], [images])[0].probabilities, truth, model.labels)
 
 
 def named(found: Figures) -> dict[str, float]:
@@ -62,8 +57,3 @@ def named(found: Figures) -> dict[str, float]:
     return {f"{name}{bound}": round(value, 4) for name, share in shares.items()
             for bound, value in zip(("", " low", " high"), share, strict=True)} | {
                 "ece": round(found.ece, 4), "images": found.n}
-
-
-def evaluate(model: ServedModel, images: Images, labels: npt.NDArray[np.int64]) -> dict[str, float]:
-    """`figures_on` by name."""
-    return named(figures_on(model, images, labels))
