@@ -58,6 +58,9 @@ def read_reference(data: bytes) -> Reference:
             reference = Reference(**{field.name: arrays[field.name] for field in fields(Reference)})
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ModelRefused(f"The model's {REFERENCE} cannot be used: {error}.") from error
+    for name, dimensions in {"probabilities": 2, "centroids": 2, "kinds": 1}.items():
+        if len(found := getattr(reference, name).shape) != dimensions:
+            raise ModelRefused(f"The model's {REFERENCE} cannot be used: {name} has the shape {found}.")
     n, classes = reference.probabilities.shape
     shapes = {"day": (n,), "statistics": (n, len(STATISTICS)), "embedding_distance": (n,),
               "shifts": (len(reference.kinds), 2 * len(STATISTICS))}

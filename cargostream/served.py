@@ -86,11 +86,11 @@ class ServedModel:
         try:
             logits, embedding = (np.asarray(output)[0] for output in self.session.run(
                 ["logits", "embedding"], {"image": image[np.newaxis]}))
+            far = None if self.reference is None else embedding_distance(self.reference.centroids, embedding)
         except Exception as error:  # whatever onnxruntime raises is this image's answer, not the worker's end
             raise Rejection(RejectCode.MODEL_ERROR, f"model {self.name} failed: {first_line(error)}") from error
         if not (np.isfinite(logits).all() and np.isfinite(embedding).all()):
             raise Rejection(RejectCode.MODEL_ERROR, f"model {self.name} answered with a value that is no number")
-        far = None if self.reference is None else embedding_distance(self.reference.centroids, embedding)
         return Answer(softmax(logits), far)
 
 

@@ -125,7 +125,12 @@ class Follower:
 
     def _open(self, seat: Seat[Holder], version: int, digest: str) -> Holder:
         self._cache.use(digest)
-        return seat.open(self._cache.path(digest), version, digest)
+        try:
+            return seat.open(self._cache.path(digest), version, digest)
+        except (ModelRefused, Unavailable):
+            raise
+        except Exception as error:  # an artifact can be wrong in more ways than are known; none may end the worker
+            raise ModelRefused(f"Version {version} cannot be opened: {type(error).__name__} {error}.") from error
 
     async def _start_from_cache(self, seat: Seat[Holder]) -> None:
         pointer = self._cache.last_champion(self._name) if seat.lasting else None

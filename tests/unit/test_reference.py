@@ -25,7 +25,8 @@ def test_it_comes_back_as_it_was() -> None:
 
 @pytest.mark.parametrize(("changes", "word"), [
     ({"statistics": REFERENCE.statistics[:, :3]}, "statistics"), ({"day": REFERENCE.day[:2]}, "day"),
-    ({"shifts": REFERENCE.shifts[:1]}, "shifts"), ({"centroids": REFERENCE.centroids[:4]}, "centroids")])
+    ({"shifts": REFERENCE.shifts[:1]}, "shifts"), ({"centroids": REFERENCE.centroids[:4]}, "centroids"),
+    ({"probabilities": REFERENCE.probabilities[0]}, "probabilities"), ({"kinds": np.array("fog")}, "kinds")])
 def test_parts_that_do_not_fit_together_are_refused(changes: dict[str, np.ndarray], word: str) -> None:
     with pytest.raises(ModelRefused, match=word):
         read_reference(write_reference(dataclasses.replace(REFERENCE, **changes)))

@@ -1,14 +1,17 @@
 """The worker follows the alias champion in a real MLflow registry, and serves nothing that it cannot trust."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cargostream import download
 from cargostream.labels import CARGO_LABELS
-from stream_worker import follower
+from stream_worker import follower, models
+from tests.support.days import answers, artifact_that_knows, reference
 from tests.support.following import Following, artifact, following
 from tests.support.registry import Registry
 
@@ -28,6 +31,13 @@ def lying(registry: Registry, name: str, folder: Path) -> int:
     return version
 
 
+def unlike(registry: Registry, name: str, folder: Path) -> int:
+    """A version whose reference is about embeddings of another length than the model's."""
+    known = reference({"monday": answers(np.random.default_rng(0), 20)})
+    digest = artifact_that_knows(folder, dataclasses.replace(known, centroids=np.ones((5, 9), np.float32)))
+    return registry.add(name, folder, digest)
+
+
 BAD: dict[str, Callable[[Registry, str, Path], int]] = {
     "answers otherwise": lambda *at: artifact(*at, golden_off=0.1),
     "model.onnx is not the file": lambda *at: artifact(*at, shift=2, cut="model.onnx"),
@@ -39,6 +49,7 @@ BAD: dict[str, Callable[[Registry, str, Path], int]] = {
     "['wood'": lambda *at: artifact(*at, labels=tuple(reversed(CARGO_LABELS))),
     "manifest.json: No such file": pickled,
     "register it again": lying,
+    "fails on golden image 0": unlike,
 }
 """Versions that must not serve, by words of the reason that is told. (The cut ones are not in the cache, where what has
 the right digest is whole.)"""
@@ -118,6 +129,22 @@ def test_a_file_without_end_is_not_waited_for(
 
     asyncio.run(story())
     assert list((tmp_path / "home/models").iterdir()) == []
+
+
+def test_an_artifact_that_nobody_thought_of_ends_no_worker(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprised(*_: object, **__: object) -> None:
+        raise TypeError("len() of unsized object")
+
+    monkeypatch.setattr(models, "open_model", surprised)
+    registry.promote("odd", artifact(registry, "odd", tmp_path / "a"))
+
+    async def story() -> None:
+        async with following(registry.uri, "odd", tmp_path / "home") as seen:
+            await seen.until("refused", lambda: "unsized" in str(seen.facts()["problem"]))
+
+    asyncio.run(story())
 
 
 def test_a_version_that_becomes_another_is_told_of(
