@@ -4,10 +4,16 @@ import hashlib
 import time
 
 import msgspec
+import numpy as np
+import pytest
 
+from cargostream.cache import Cache
+from cargostream.decode import to_array
 from cargostream.images import MARKER
 from cargostream.labels import CARGO_LABELS
-from cargostream.records import SOURCE_TOPIC
+from cargostream.records import MODEL_NAME, SOURCE_TOPIC
+from cargostream.served import open_model
+from tests.support.days import answers, put_in_cache, reference
 from tests.support.images import BAD_IMAGES
 from tests.support.workers import Rig
 
@@ -91,3 +97,19 @@ def test_the_log_holds_no_payload(rig: Rig) -> None:
     rig.wait("all committed", lambda: sum(rig.committed().values()) == 2)
     assert "canary" not in rig.log()
     assert all(msgspec.json.decode(line)["message"] for line in rig.log().splitlines())
+
+
+def test_an_answer_says_how_unlike_all_that_it_learnt_the_model_finds_the_image(rig: Rig) -> None:
+    known = reference({"monday": answers(np.random.default_rng(0), 20)})
+    put_in_cache(rig.home, 4, known)
+    rig.draw("1.png", 1)
+    rig.row(0, "1.png")
+    rig.start()
+    rig.wait("answered", rig.predictions)
+    cache = Cache(rig.home / "models")
+    model = open_model(cache.path(cache.last_champion(MODEL_NAME).digest))
+    expected = model.predict(to_array((rig.images / "1.png").read_bytes(), model.input_size, 10**6)[0])
+    (answer,) = rig.predictions()
+    assert expected.embedding_distance is not None
+    assert answer.embedding_distance == pytest.approx(expected.embedding_distance, abs=1e-4)
+    assert 0.01 < answer.embedding_distance < 2
