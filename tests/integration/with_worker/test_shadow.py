@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cargostream.records import Prediction
@@ -67,8 +68,11 @@ def test_a_challenger_answers_the_chosen_rows_and_no_others(registry: Registry, 
         assert (shadow.source_epoch, shadow.source_partition, shadow.source_offset) == (
             real[n].source_epoch, real[n].source_partition, real[n].source_offset)
     assert rig.health()["challenger"]["rows"] == {"answered": len(due), "unanswered": 0, "skipped": 0}
+    worker = psutil.Process(rig.health()["pid"])
+    assert len(worker.children()) == 1
     registry.unname("shadowed", "challenger")
     rig.wait("no challenger", lambda: rig.health()["challenger"]["version"] is None)
+    rig.wait("its process gone", lambda: not worker.children())
     rig.stream(60, 20)
     rig.wait("all committed", lambda: sum(rig.committed().values()) == 80)
     assert len(of("shadow", rig.predictions())) == len(due)
@@ -106,6 +110,9 @@ def test_a_challenger_that_fails_is_put_aside_and_the_stream_goes_on(
     rig.wait("forgotten", lambda: rig.health()["challenger"]["problem"] is None)
     registry.promote(name, versions["challenger"], "challenger")
     rig.wait("another try", lambda: rig.health()["challenger"]["version"] == versions["challenger"])
+    (child,) = psutil.Process(pid).children()
+    rig.stop()
+    rig.wait("its process gone with the worker", lambda: not child.is_running())
 
 
 def test_a_challenger_is_checked_like_a_champion(registry: Registry, tmp_path: Path) -> None:
