@@ -1,5 +1,6 @@
 """Fit the network to images: AdamW, one cycle of the learning rate, classes weighed alike, everything seeded."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,9 @@ class Recipe:
     """All that decides what comes out, apart from the images and the weights to start from.
 
     `rate` is the peak of the learning rate's one cycle; `variation` is one of `augment.VARIATIONS`; `frozen` leaves all
-    but the classifier as it is.
+    but the classifier as it is. What comes out is a running average of the weights after each step, `average` of the
+    one before and the rest of the new (0: the last), and the share `anchor` of it are the weights that were started
+    from: what they knew is less forgotten than learnt anew (WiSE-FT, Wortsman et al., arXiv 2109.01903).
     """
 
     width: float = 0.5
@@ -37,10 +40,12 @@ class Recipe:
     seed: int = 2022
     variation: str = "plain"
     frozen: bool = False
+    average: float = 0.0
+    anchor: float = 0.0
 
 
 FRESH = Recipe()
-CONTINUED = Recipe(epochs=24, rate=1e-3, variation="rough")
+CONTINUED = Recipe(epochs=30, rate=1e-3, variation="rough", average=0.995, anchor=0.2)
 """To learn from scratch, and to go on from weights that know most of it."""
 
 
@@ -57,12 +62,13 @@ def device_named(name: str) -> torch.device:
 
 def fit(network: GroundNet, train: Images, validation: Images, recipe: Recipe, device: torch.device,
         report: Report) -> GroundNet:
-    """Teach the network the images of `train`; it comes back on the CPU in evaluation mode, as after the last epoch.
+    """Teach the network the images of `train`; a network comes back on the CPU in evaluation mode.
 
     Nothing is learnt or chosen from `validation`: its figures are reported.
     """
     classes = network.classifier[-1].out_features
     network = network.to(device).to(memory_format=torch.channels_last)
+    start, averaged = copy.deepcopy(network), copy.deepcopy(network)
     x, y = torch.from_numpy(train.pixels), torch.from_numpy(train.labels)
     counts = torch.bincount(y, minlength=classes).clamp(min=1)
     loss_of = nn.CrossEntropyLoss(weight=len(y) / (classes * counts.float()), label_smoothing=0.05).to(device)
@@ -84,10 +90,12 @@ def fit(network: GroundNet, train: Images, validation: Images, recipe: Recipe, d
             loss.backward()
             optimizer.step()
             schedule.step()
+            _draw_near(averaged, network, 1 - recipe.average)
             total += float(loss.detach()) / steps
-        logits = run(network, validation.pixels, device, fast=True)[0]
+        logits = run(averaged, validation.pixels, device, fast=True)[0]
         report({"epoch": epoch, "loss": total, **_measured(logits, validation.labels)})
-    return network.cpu().eval()
+    _draw_near(averaged, start, recipe.anchor)
+    return averaged.cpu().eval()
 
 
 def run(network: GroundNet, images: npt.NDArray[np.uint8], device: torch.device | None = None, *,
@@ -101,6 +109,16 @@ def run(network: GroundNet, images: npt.NDArray[np.uint8], device: torch.device 
             -(-len(images) // LOT))]
     return (torch.cat([logits for logits, _ in parts]).cpu().numpy(),
             torch.cat([embedding for _, embedding in parts]).cpu().numpy())
+
+
+def _draw_near(network: GroundNet, other: GroundNet, share: float) -> None:
+    """Move the network's weights and statistics by a share of the way to the other's; 1 makes them the same."""
+    with torch.no_grad():
+        for mine, its in zip(network.state_dict().values(), other.state_dict().values(), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(its, share)
+            elif share > 0.5:
+                mine.copy_(its)  # a counter of batches
 
 
 def _answers(network: GroundNet, images: Tensor, half: bool = True) -> tuple[Tensor, Tensor]:

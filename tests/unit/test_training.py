@@ -44,10 +44,10 @@ def state(net: GroundNet) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in net.state_dict().items()}
 
 
-def taught(frozen: bool, device: torch.device = CPU, seed: int = 1) -> tuple[dict[str, torch.Tensor], GroundNet]:
+def taught(frozen: bool, device: torch.device = CPU, anchor: float = 0) -> tuple[dict[str, torch.Tensor], GroundNet]:
     net = network()
     before = state(net)
-    recipe = Recipe(width=0.25, size=SIZE, epochs=1, batch=5, rate=1e-2, seed=seed, frozen=frozen)
+    recipe = Recipe(width=0.25, size=SIZE, epochs=1, batch=5, rate=1e-2, seed=1, frozen=frozen, anchor=anchor)
     return before, fit(net, images(3, 1), images(1, 2), recipe, device, lambda figures: None)
 
 
@@ -65,6 +65,16 @@ def test_without_freezing_all_of_it_learns_and_a_seed_gives_the_same_again() -> 
     assert same == {"mean", "deviation", "temperature"}
     again = taught(frozen=False)[1].state_dict()
     assert all(torch.equal(after[name], again[name]) for name in after)
+
+
+def test_what_comes_out_is_averaged_and_anchored_in_the_start() -> None:
+    """With the whole anchor nothing is learnt; between that and none lies what half of it gives."""
+    before, last, half, none = state(network()), *(
+        state(taught(frozen=False, anchor=share)[1]) for share in (0.0, 0.5, 1.0))
+    for name, value in before.items():
+        if value.is_floating_point():
+            assert torch.equal(none[name], value)
+            torch.testing.assert_close(half[name], (last[name] + value) / 2)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
