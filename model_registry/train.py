@@ -78,9 +78,7 @@ def train_model(lesson: Lesson, measured: Mapping[str, Images], order: Order, fo
         UsageError: a folder is there already.
         CargostreamError: as `taught`.
     """
-    for each in (folder, extras):
-        if each.exists():
-            raise UsageError(f"{each} is there already; name another folder with --out.")
+    must_be_new(folder, extras)
     started = time.monotonic()
     epochs: list[dict[str, float]] = []
 
@@ -110,6 +108,13 @@ def train_model(lesson: Lesson, measured: Mapping[str, Images], order: Order, fo
         np.savez_compressed(pictures / "embeddings.npz", embedding=learnt.astype(np.float16),
                             label=lesson.train.labels, sha256=lesson.train.digests)
     return figures
+
+
+def must_be_new(*folders: Path) -> None:
+    """Raises UsageError if one of the folders is there already."""
+    for each in folders:
+        if each.exists():
+            raise UsageError(f"{each} is there already; name another folder with --out.")
 
 
 def _golden(lesson: Lesson) -> Any:

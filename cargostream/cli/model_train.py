@@ -71,13 +71,19 @@ def train(
     from cargostream.cli.learning import Sets, embeddings_by, origin_of
     from model_registry.fit import CONTINUED, FRESH, device_named
     from model_registry.lesson import check, lesson_of_days, lesson_of_sets
-    from model_registry.train import Order, train_model
+    from model_registry.train import Order, must_be_new, train_model
 
     settings = load_settings()
-    if registered:
-        _need_registry(settings.tracking_uri, settings.model_name)
     weights = weights or ("none" if sets or days == "monday" else "champion")
     evaluations = evaluations or ["evaluation-monday", "evaluation-tuesday"]
+    what = {"sets": "+".join(sets)} if sets else {"days": days}
+    what |= {"keep": keep, "budget": str(budget)} if what.get("days") == "both" else {}
+    name = name or "-".join([*what.values(), *(["on"] if weights != "none" else []), f"seed{seed}"])
+    folder = out_folder or _free(settings.home / "models" / name)
+    extras = folder.with_name(f"{folder.name}.training")
+    must_be_new(folder, extras)
+    if registered:
+        _need_registry(settings.tracking_uri, settings.model_name)
     with tempfile.TemporaryDirectory(prefix="cargostream-") as scratch:
         origin = origin_of(settings, weights, Path(scratch))
         known = (None, None) if origin is None else origin.shape()
@@ -88,16 +94,13 @@ def train(
         load = Sets(store or settings.image_store, recipe.size, skip)
         measured = {part: load(part) for part in evaluations}
         if sets:
-            lesson, what = lesson_of_sets(sets, reference, load), {"sets": "+".join(sets)}
+            lesson = lesson_of_sets(sets, reference, load)
         else:
             embed = embeddings_by(embedder, origin, settings, Path(scratch), load)
             lesson = lesson_of_days(days, keep, budget, seed, load, embed)
-            what = {"days": days} | ({"keep": keep, "budget": str(budget)} if days == "both" else {})
             if days == "both" and keep == "none":
                 err.print("note: with --keep none, nothing of Monday is learnt again; what was known of it may go.")
         check(lesson, measured, reference if sets else None)
-        name = name or "-".join([*what.values(), *(() if origin is None else ("on",)), f"seed{seed}"])
-        folder = out_folder or _free(settings.home / "models" / name)
         tags = what | {"seed": str(seed), "weights": weights, "from": origin.words if origin else "nothing"}
         err.print(f"learning {len(lesson.train)} images ({lesson.kept} kept of an old day), {recipe.epochs} epochs, "
                   f"from {tags['from']}")
@@ -111,7 +114,7 @@ def train(
         command = _command(what, evaluations, reference, weights, recipe, embedder)
         order = Order(name=name, recipe=recipe, device=device_named(device), start=origin.start if origin else None,
                       described={"command": command} | tags | load.list_digests())
-        figures = train_model(lesson, measured, order, folder, folder.with_name(f"{folder.name}.training"),
+        figures = train_model(lesson, measured, order, folder, extras,
                               signatures=load.signatures(reference or "monday"), report=report)
     result: dict[str, Any] = {"folder": str(folder), **figures}
     if not as_json:
@@ -121,7 +124,7 @@ def train(
     if registered:
         from model_registry.register import register
 
-        made = register(settings, folder, seen, extras=folder.with_name(f"{folder.name}.training"), tags=tags)
+        made = register(settings, folder, seen, extras=extras, tags=tags)
         result |= {"version": made.version, "champion": made.champion}
         if not as_json:
             out.print(in_words(settings.model_name, made))

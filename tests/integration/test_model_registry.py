@@ -188,8 +188,9 @@ def test_training_ends_in_a_registered_model_that_can_be_served(settings: Settin
     few = {name: ImageSet(SETS[name].number, (3, 3, 3, 3, 3)) for name in ("monday", "evaluation-monday")}
     for name in few:
         ensure_set(store, name, sets=few)
-    done = command(settings, "train", "--set", "monday", "--store", str(store), "--out", str(tmp_path / "artifact"),
-                   "--epochs", "1", "--batch", "5", "--width", "0.25", "--size", "32", "--seed", "3", "--json")
+    done = command(settings, "train", "--set", "monday", "--evaluate", "evaluation-monday", "--store", str(store),
+                   "--out", str(tmp_path / "artifact"), "--epochs", "1", "--batch", "5", "--width", "0.25", "--size",
+                   "32", "--seed", "3", "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert 0 <= figures["evaluation-monday accuracy"] <= 1
