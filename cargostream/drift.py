@@ -2,7 +2,8 @@
 
 After "Failing Loudly" (Rabanser, Günnemann and Lipton, arXiv 1810.11953), where a classifier's own outputs, each held
 against those on known data by a Kolmogorov-Smirnov test, corrected for the number of tests by Bonferroni, did best.
-The confidence, the image statistics and the distance of the embedding are tested beside them.
+The confidence, the image statistics, the distance of the embedding and the row's strangeness, which sums up the ways
+in which it is odd, are tested beside them.
 
 Whoever tests window after window trips sooner or later: the level of one window follows from the number of rows in
 which one false alarm may fall due, see `level`. That rate is a bound for rows that are independent draws from a known
@@ -21,9 +22,11 @@ import numpy.typing as npt
 from scipy.special import kolmogorov
 
 from cargostream.reference import STATISTICS, Reference
+from cargostream.strangeness import Ordinary, ordinary, strangeness
 
 Table = npt.NDArray[np.float32]
-"""One row an answer, one column a statistic, named by `names`. A column with a value that is no number is left out."""
+"""One row an answer, one column a statistic, named by `names` but for the last, strangeness, which depends on the day
+that it is held against. A column with a value that is no number is left out."""
 
 DECIMALS = 4
 """Values are compared to so many: engines and processors differ in later ones, and ranks would make much of that."""
@@ -58,12 +61,20 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """A known day: its columns, each sorted, (n, statistics), and what is ordinary on it."""
+
+    columns: npt.NDArray[np.float64]
+    ordinary: Ordinary | None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """A reference made ready: number of classes, names of its statistics, and its sorted columns by day."""
+    """A reference made ready: number of classes, names of its statistics, and its days."""
 
     classes: int
     names: tuple[str, ...]
-    days: dict[str, npt.NDArray[np.float64]]
+    days: dict[str, Day]
 
 
 def level(window: int, false_alarm_rows: int) -> float:
@@ -73,7 +84,8 @@ def level(window: int, false_alarm_rows: int) -> float:
 
 def names(labels: Sequence[str]) -> tuple[str, ...]:
     """The statistics of an answer, by a model with these labels, in the order of a table's columns."""
-    return (*(f"probability_{label}" for label in labels), "confidence", *STATISTICS, "embedding_distance")
+    return (*(f"probability_{label}" for label in labels), "confidence", *STATISTICS, "embedding_distance",
+            "strangeness")
 
 
 def table(probabilities: npt.NDArray[np.float32], statistics: npt.NDArray[np.float32],
@@ -89,7 +101,7 @@ def known(reference: Reference, labels: Sequence[str]) -> Known:
     days = {name: part for name, part in days.items() if len(part)}
     if len(days) > 1:
         days[ALL_DAYS] = rows
-    return Known(len(labels), names(labels), {name: np.sort(_rounded(part), axis=0) for name, part in days.items()})
+    return Known(len(labels), names(labels), {name: _day(part) for name, part in days.items()})
 
 
 def judge(window: Table, reference: Known, threshold: float) -> Verdict:
@@ -97,13 +109,14 @@ def judge(window: Table, reference: Known, threshold: float) -> Verdict:
 
     `threshold` is the level of the whole judgement, see `level`.
     """
-    measured = np.sort(_rounded(window), axis=0)
+    measured = _rounded(window)
     verdicts = [_judge_day(measured, day, reference, threshold) for day in reference.days]
     return max(verdicts, key=lambda verdict: verdict.p_value)
 
 
-def _judge_day(window: npt.NDArray[np.float64], day: str, reference: Known, threshold: float) -> Verdict:
-    rows = reference.days[day]
+def _judge_day(measured: npt.NDArray[np.float64], day: str, reference: Known, threshold: float) -> Verdict:
+    rows = reference.days[day].columns
+    window = _sorted(measured, reference.days[day].ordinary)
     usable = [column for column in range(window.shape[1])
               if np.isfinite(window[:, column]).all() and np.isfinite(rows[:, column]).all()]
     statistics = []
@@ -127,6 +140,16 @@ def ks_distance(sample: npt.NDArray[np.float64], other: npt.NDArray[np.float64])
 def ks_p_value(distance: float, n: int, m: int) -> float:
     """The chance that two samples of one distribution, of n and m values, are so far apart; rather too large."""
     return float(kolmogorov(np.sqrt(n * m / (n + m)) * distance))
+
+
+def _day(rows: Table) -> Day:
+    known_rows = _rounded(rows)
+    usual = ordinary(known_rows)
+    return Day(_sorted(known_rows, usual), usual)
+
+
+def _sorted(rows: npt.NDArray[np.float64], usual: Ordinary | None) -> npt.NDArray[np.float64]:
+    return np.sort(np.column_stack([rows, strangeness(rows, usual)]), axis=0)
 
 
 def _rounded(rows: Table) -> npt.NDArray[np.float64]:

@@ -115,7 +115,7 @@ def test_a_window_says_what_moved_and_what_it_looks_like(watched):
     found = {row["statistic"]: row for row in watched.databases.query(
         "target", "SELECT * FROM cargo_window_statistic WHERE model_version = :version", "dashboard",
         version=watched.version)}
-    assert len(found) == 5 + 1 + 4 + 1
+    assert len(found) == 5 + 1 + 4 + 1 + 1
     assert found["brightness"]["moved"]
     assert found["brightness"]["mean"] > found["brightness"]["reference_mean"] + 0.1
     assert not found["saturated"]["moved"]

@@ -28,11 +28,12 @@ def reference(*days):
         kinds=np.array([], str), shifts=np.zeros((0, 8), np.float32)), LABELS)
 
 
-def test_windows_of_a_known_day_trip_no_more_often_than_said():
+@pytest.mark.parametrize("known_rows", [150, 900])
+def test_windows_of_a_known_day_trip_no_more_often_than_said(known_rows):
     trips, windows = 0, 600
     for seed in range(6):  # a reference is a sample too: one that is odd by chance must not decide
         rng = np.random.default_rng(seed)
-        day = reference(rows(rng, 900))
+        day = reference(rows(rng, known_rows))
         trips += sum(judge(rows(rng, 50), day, 0.05).drift for _ in range(windows // 6))
     assert trips / windows < 0.05 + 3 * np.sqrt(0.05 * 0.95 / windows)
     assert trips > 0  # and the test is awake
@@ -48,6 +49,20 @@ def test_a_window_that_moved_trips_at_the_level_of_a_long_watch(change, statisti
     moved = [one for one in verdicts[0].statistics if one.moved]
     assert statistic in [one.statistic for one in moved]
     assert "embedding_distance" not in [one.statistic for one in moved]
+
+
+def test_a_mixture_that_moves_no_statistic_far_is_strange_all_the_same():
+    rng = np.random.default_rng(5)
+    day, threshold = reference(rows(rng, 900)), level(50, 100_000)
+    mixtures = [np.concatenate([rows(rng, 20), rows(rng, 15, bright=0.4), rows(rng, 15, bright=-0.4)])
+                for _ in range(20)]
+    verdicts = [judge(window, day, threshold) for window in mixtures]
+    assert sum(verdict.drift for verdict in verdicts) >= 18
+    for verdict in verdicts:
+        assert min(verdict.statistics, key=lambda one: one.p_value).statistic == "strangeness"
+    (strange,) = [one for one in verdicts[0].statistics if one.statistic == "strangeness"]
+    assert strange.reference_mean == pytest.approx(3, abs=0.1)
+    assert strange.mean > 4
 
 
 def test_what_moved_says_from_where_to_where():
@@ -76,7 +91,7 @@ def test_a_statistic_that_was_not_measured_is_left_out():
     rng = np.random.default_rng(2)
     day, window = reference(rows(rng, 300)), rows(rng, 50)
     window[3, 8] = np.nan
-    assert [one.statistic for one in judge(window, day, 0.01).statistics] == list(names(LABELS)[:-1])
+    assert [one.statistic for one in judge(window, day, 0.01).statistics] == list(names(LABELS)[:-2])
     nothing = judge(np.full((50, 9), np.nan, np.float32), day, 0.01)
     assert (nothing.drift, nothing.p_value, nothing.statistics) == (False, 1.0, ())
 
@@ -105,4 +120,4 @@ def test_p_values_are_the_exact_ones_or_somewhat_larger(n, m):
 def test_the_level_follows_from_how_often_an_alarm_may_be_false():
     assert level(50, 100_000) == pytest.approx(0.0005)
     assert level(5000, 1000) == 1.0
-    assert len(names(LABELS)) == len(LABELS) + 2 + len(STATISTICS)
+    assert len(names(LABELS)) == len(LABELS) + 3 + len(STATISTICS)
