@@ -87,7 +87,7 @@ def train(
     with tempfile.TemporaryDirectory(prefix="cargostream-") as scratch:
         origin = origin_of(settings, weights, Path(scratch))
         known = (None, None) if origin is None else origin.shape()
-        base = FRESH if origin is None else CONTINUED
+        base = CONTINUED if origin and origin.path else FRESH  # weights from elsewhere know none of the classes
         given: dict[str, Any] = {"width": width or known[0], "size": size or known[1], "epochs": epochs, "batch": batch,
                                  "rate": rate, "variation": variation}
         recipe = replace(base, seed=seed, frozen=freeze, **{key: value for key, value in given.items() if value})

@@ -67,7 +67,7 @@ def test_without_freezing_all_of_it_learns_and_a_seed_gives_the_same_again() -> 
     assert all(torch.equal(after[name], again[name]) for name in after)
 
 
-def test_what_comes_out_is_averaged_and_anchored_in_the_start() -> None:
+def test_what_comes_out_is_anchored_in_the_start() -> None:
     """With the whole anchor nothing is learnt; between that and none lies what half of it gives."""
     before, last, half, none = state(network()), *(
         state(taught(frozen=False, anchor=share)[1]) for share in (0.0, 0.5, 1.0))
