@@ -1,5 +1,6 @@
 """What counting colours is worth: a random forest on colour histograms, the figure that a CNN has to beat."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,5 +24,7 @@ def forest_accuracy(train: npt.NDArray[np.uint8], train_labels: npt.NDArray[np.i
 
     make: Any = RandomForestClassifier  # scikit-learn has no types
     forest = make(300, random_state=seed, n_jobs=-1)
-    forest.fit(histograms(train), train_labels)
-    return float(forest.score(histograms(test), test_labels))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's, about how it calls its own threads
+        forest.fit(histograms(train), train_labels)
+        return float(forest.score(histograms(test), test_labels))
