@@ -4,18 +4,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-VARIATIONS = ("plain", "rough")
 
+def augmented(images: Tensor, generator: torch.Generator, rough: Tensor | None = None) -> Tensor:
+    """Float images (N, H, W, 3) in 0..255, each turned, mirrored, tinted and lit otherwise; uint8 given.
 
-def augmented(images: Tensor, generator: torch.Generator, variation: str = "plain") -> Tensor:
-    """Float images (N, H, W, 3) in 0..255, each turned, mirrored, cropped, tinted and lit otherwise; uint8 given.
-
-    Ground looks alike from every side and in every light: no class depends on what is changed here. `rough` also hides,
-    blurs, dims and disturbs some of them, as bad weather and bad cameras do.
+    Ground looks alike from every side and in every light: no class depends on what is changed here. Some of those that
+    `rough`, bool (N,), tells are also hidden, blurred, dimmed and disturbed, as bad weather and bad cameras do.
     """
     pixels = _recoloured(_moved(images.permute(0, 3, 1, 2).float(), generator), generator)
-    if variation == "rough":
-        pixels = _disturbed(pixels, generator)
+    if rough is not None and rough.any():
+        pixels[rough] = _disturbed(pixels[rough], generator)
     return pixels.permute(0, 2, 3, 1)
 
 

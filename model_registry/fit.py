@@ -25,9 +25,9 @@ LOT = 128
 class Recipe:
     """All that decides what comes out, apart from the images and the weights to start from.
 
-    `rate` is the peak of the learning rate's one cycle; `variation` is one of `augment.VARIATIONS`; `frozen` leaves all
-    but the classifier as it is. The share `anchor` of the weights that come out are those that were started from, the
-    rest the learnt ones: much less is forgotten, and next to nothing of the new is lost (WiSE-FT, Wortsman et al.,
+    `rate` is the peak of the learning rate's one cycle; `variation` is plain or rough, see `augment`; `frozen` leaves
+    all but the classifier as it is. The share `anchor` of the weights that come out are those that were started from,
+    the rest the learnt ones: much less is forgotten, and next to nothing of the new is lost (WiSE-FT, Wortsman et al.,
     arXiv 2109.01903).
     """
 
@@ -43,7 +43,7 @@ class Recipe:
 
 
 FRESH = Recipe()
-CONTINUED = Recipe(epochs=40, rate=2e-3, variation="rough", anchor=0.2)
+CONTINUED = Recipe(epochs=30, rate=2e-3, variation="rough", anchor=0.2)
 """To learn from scratch, and to go on from weights that know most of it."""
 
 
@@ -58,11 +58,12 @@ def device_named(name: str) -> torch.device:
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
-def fit(network: GroundNet, train: Images, validation: Images, recipe: Recipe, device: torch.device,
-        report: Report) -> GroundNet:
-    """Teach the network the images of `train`; a network comes back on the CPU in evaluation mode.
+def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validation: Images, recipe: Recipe,
+        device: torch.device, report: Report) -> GroundNet:
+    """Teach the network the images of `train`; it comes back on the CPU in evaluation mode.
 
-    Nothing is learnt or chosen from `validation`: its figures are reported.
+    `clean`, (n,), tells which of them a rough variation is for: what came damaged is not damaged twice. Nothing is
+    learnt or chosen from `validation`: its figures are reported.
     """
     classes = network.classifier[-1].out_features
     network = network.to(device).to(memory_format=torch.channels_last)
@@ -78,11 +79,12 @@ def fit(network: GroundNet, train: Images, validation: Images, recipe: Recipe, d
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.rate, total_steps=max(10, recipe.epochs * steps), pct_start=0.2)
     generator = torch.Generator().manual_seed(recipe.seed)
+    rough = torch.from_numpy(clean) & (recipe.variation == "rough")
     for epoch in range(1, recipe.epochs + 1):
         network.learning(recipe.frozen)
         total = 0.0
         for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
-            varied = augmented(x[rows], generator, recipe.variation).to(device)
+            varied = augmented(x[rows], generator, rough[rows]).to(device)
             loss = loss_of(_answers(network, varied)[0], y[rows].to(device))
             optimizer.zero_grad()
             loss.backward()

@@ -24,10 +24,12 @@ Embed = Callable[[str], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """`train` is learnt, `validation` decides how sure the model may be, `known` becomes the reference: images of days
-    that it knows and has not learnt; `day` (n,) tells which of `days` each of them is of. `kept` counts old images."""
+    """`train` is learnt; `clean` (n,) tells which of it is of an undamaged day, and `kept` counts those of an old one.
+    `validation` decides how sure the model may be. `known` becomes the reference: images of days that it knows and has
+    not learnt; `day` (n,) tells which of `days` each of them is of."""
 
     train: Images
+    clean: npt.NDArray[np.bool_]
     validation: Images
     known: Images
     days: tuple[str, ...]
@@ -49,6 +51,7 @@ def lesson_of_days(days: str, keep: str, budget: int, seed: int, load: Load, emb
     known = [images[name].where(parts[name] != TRAIN) for name in DAYS[days]]
     return Lesson(
         train=_joined([images[name].where(learnt[name]) for name in order]),
+        clean=np.concatenate([np.full(len(learnt[name]), name == OLD) for name in order]),
         validation=_joined([images[name].where(parts[name] == VALIDATION) for name in order]),
         known=_joined(known), days=DAYS[days], day=np.repeat(np.arange(len(known)), [len(each) for each in known]),
         kept=kept)
@@ -71,7 +74,8 @@ def lesson_of_sets(sets: Sequence[str], reference: str | None, load: Load) -> Le
     images = _joined([load(name) for name in sets])
     validates = _parts(images) == VALIDATION
     known = load(reference) if reference else images.where(validates)
-    return Lesson(train=images.where(~validates), validation=images.where(validates), known=known,
+    train = images.where(~validates)
+    return Lesson(train=train, clean=np.full(len(train), True), validation=images.where(validates), known=known,
                   days=(reference or "+".join(sets),), day=np.zeros(len(known), np.int64))
 
 

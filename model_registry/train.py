@@ -55,7 +55,7 @@ def taught(lesson: Lesson, order: Order, report: Report) -> GroundNet:
     network = GroundNet(len(CARGO_LABELS), order.recipe.width)
     if order.start:
         order.start(network)
-    return fit(network, lesson.train, lesson.validation, order.recipe, order.device, report)
+    return fit(network, lesson.train, lesson.clean, lesson.validation, order.recipe, order.device, report)
 
 
 def calibrated(network: GroundNet, validation: Images) -> dict[str, float]:
