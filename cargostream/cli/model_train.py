@@ -48,8 +48,8 @@ def train(
     epochs: int | None = typer.Option(None, min=1, help="Times that every image is seen."),
     batch: int | None = typer.Option(None, min=2, help="Images a step."),
     rate: float | None = typer.Option(None, min=1e-6, max=1, help="Peak of the learning rate."),
-    variation: Variation | None = typer.Option(None, help="How images are varied: rough ones are also blurred, hidden, "
-                                                          "dimmed. Default: rough, from scratch plain."),
+    variation: Variation | None = typer.Option(None, help="How images are varied: rough also blurs, hides "
+                                                          "and dims clean ones. Default: rough, from scratch plain."),
     seed: int = typer.Option(2022, min=0, help="Decides what is kept, order and variations."),
     device: Device = typer.Option("auto", help="auto is CUDA where there is any."),
     skip: bool = typer.Option(False, "--skip-unreadable", help="Leave out images that cannot be used; without it they "
