@@ -1,4 +1,4 @@
-"""Fit the network to images: AdamW, one cycle of the learning rate, classes weighed alike, everything seeded."""
+"""Fit the network to images: AdamW, one cycle of the learning rate, everything seeded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Recipe:
     `rate` is the peak of the learning rate's one cycle; `variation` is plain or rough, see `augment`; `frozen` leaves
     all but the classifier as it is. The share `anchor` of the weights that come out are those that were started from,
     the rest the learnt ones: much less is forgotten, and next to nothing of the new is lost (WiSE-FT, Wortsman et al.,
-    arXiv 2109.01903).
+    arXiv 2109.01903). `balance` is how much rare classes count for: 0 every image alike, 1 every class alike.
     """
 
     width: float = 0.5
@@ -40,10 +40,11 @@ class Recipe:
     variation: str = "plain"
     frozen: bool = False
     anchor: float = 0.0
+    balance: float = 0.0
 
 
 FRESH = Recipe()
-CONTINUED = Recipe(epochs=30, rate=2e-3, variation="rough", anchor=0.2)
+CONTINUED = Recipe(epochs=56, rate=2e-3, variation="rough", anchor=0.2, balance=0.5)
 """To learn from scratch, and to go on from weights that know most of it."""
 
 
@@ -70,7 +71,8 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
     start = {name: value.clone() for name, value in network.state_dict().items()}
     x, y = torch.from_numpy(train.pixels), torch.from_numpy(train.labels)
     counts = torch.bincount(y, minlength=classes).clamp(min=1)
-    loss_of = nn.CrossEntropyLoss(weight=len(y) / (classes * counts.float()), label_smoothing=0.05).to(device)
+    weights = (len(y) / (classes * counts.float())) ** recipe.balance
+    loss_of = nn.CrossEntropyLoss(weight=weights, label_smoothing=0.05).to(device)
     network.learning(recipe.frozen)
     optimizer = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=recipe.rate,
                                   weight_decay=0.05)
@@ -118,7 +120,8 @@ def _draw_near(network: GroundNet, start: dict[str, Tensor], share: float) -> No
 
 
 def _answers(network: GroundNet, images: Tensor, half: bool = True) -> tuple[Tensor, Tensor]:
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+    # Processors without matrix units take longer in half precision.
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=half and images.device.type == "cuda"):
         logits, embedding = network(images)
     return logits.float(), embedding.float()
 
