@@ -23,7 +23,7 @@ KEEPS = ("none", "random", "cp_l1norm", "cp_l2norm", "cp_cosine", "grasp")
 def story(
     rate: Annotated[float, typer.Option(min=1, help="Rows per second, all the time.")] = 10.0,
     keep: Annotated[str, typer.Option(help="How old images to keep are chosen; see `model train`.")] = "grasp",
-    budget: Annotated[int, typer.Option(min=0, help="How many of Monday's images training keeps.")] = 220,
+    budget: Annotated[int, typer.Option(min=0, help="How many of Monday's images training keeps.")] = 400,
     seed: Annotated[int, typer.Option(help="Decides the order of the rows and the training.")] = 2022,
     to: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default: story in the home "
                                                           "folder.")] = None,

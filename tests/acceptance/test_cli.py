@@ -15,7 +15,7 @@ COMMANDS = [
     "data corrupt", "data sheet", "data check", "produce", "worker", "monitor",
     "connectors", "connectors plan", "connectors apply", "connectors status", "connectors heal", "connectors delete",
     "model", "model train", "model register", "model list",
-    "model show", "model promote", "model rollback", "model challenge"]
+    "model show", "model promote", "model rollback", "model challenge", "model compare"]
 
 
 @pytest.fixture

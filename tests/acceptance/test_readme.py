@@ -17,6 +17,16 @@ from tests.conftest import CACHE
 RUN_ELSEWHERE = {
     "make demo": "tests/acceptance/test_demo.py, which also presses Ctrl-C",
     "make demo ROWS=300": ".ci/run, with fewer rows",
+    "make story": "tests/acceptance/test_story.py, with few photos: its figures are times, which no test is to hold",
+    ".venv/bin/cargostream story": "the same",
+    ".venv/bin/cargostream data import PHOTOS --name mine": "tests/unit/test_data_import.py",
+    ".venv/bin/cargostream data check monday tuesday": "tests/unit/test_data_check.py",
+    ".venv/bin/cargostream model train --days both --keep grasp --budget 400": "tests/integration/test_training_run.py",
+    ".venv/bin/cargostream model challenge 2": "tests/integration/promotion",
+    ".venv/bin/cargostream model promote 2": "tests/integration/promotion",
+    ".venv/bin/cargostream model show 2": "tests/integration/promotion",
+    ".venv/bin/cargostream model rollback": "tests/integration/promotion",
+    ".venv/bin/cargostream model compare": "tests/unit/test_compare.py",
     "make setup": "every target of .ci/run needs it",
     "make test": ".ci/run", "make lint": ".ci/run", "make types": ".ci/run",
     "make bench": ".ci/run, with less of everything",
@@ -38,21 +48,21 @@ def variables() -> Iterator[dict[str, str]]:
 
 
 def test_every_command_is_run_somewhere() -> None:
-    ours = [line for line in commands() if line.startswith(".venv/bin/cargostream ")]
-    assert set(commands()) - set(ours) == set(RUN_ELSEWHERE)
+    assert {line for line in commands() if line not in RUN_ELSEWHERE and line.startswith("make ")} == set()
+    assert set(RUN_ELSEWHERE) <= set(commands())
     script = (CLONE / ".ci/run").read_text(encoding="utf-8")
     for target in ("make lint", "make types", "make test", "make demo ROWS=", "make bench"):
         assert f"\n{target}" in script
 
 
-def test_the_stack_s_commands_in_their_order(variables: dict[str, str]) -> None:
+def test_the_stack_s_commands_in_their_order(variables: dict[str, str], tmp_path: Path) -> None:
     starter = str(CLONE / "model_registry" / "starter")
     for line in commands():
         words = shlex.split(line)
-        if words[0] != ".venv/bin/cargostream":
+        if words[0] != ".venv/bin/cargostream" or line in RUN_ELSEWHERE:
             continue
         arguments = [starter if word == "FOLDER" else word for word in words[1:]]
-        done = subprocess.run([sys.executable, "-m", "cargostream", *arguments], env=variables, cwd=Path("/"),
+        done = subprocess.run([sys.executable, "-m", "cargostream", *arguments], env=variables, cwd=tmp_path,
                               capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, f"{line}\n{done.stderr}"
