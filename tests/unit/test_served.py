@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cargostream.errors import ModelRefused, RejectCode, Rejection
+from cargostream.reference import REFERENCE
 from cargostream.served import GOLDEN, MANIFEST, MODEL, Manifest, artifact_digest, open_model, read_manifest, softmax
 
 STARTER = Path(__file__).resolve().parents[2] / "model_registry" / "starter"
@@ -122,7 +123,7 @@ def test_a_model_that_answers_otherwise_than_at_export_is_refused(artifact: Path
 def test_the_manifest_of_the_starter_is_complete() -> None:
     manifest = read_manifest(STARTER)
     assert isinstance(manifest, Manifest)
-    assert set(manifest.files) == {MODEL, GOLDEN}
+    assert set(manifest.files) == {MODEL, GOLDEN, REFERENCE, "weights.npz"}
     assert {"command", "seed"} <= set(manifest.training)
 
 
