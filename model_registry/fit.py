@@ -44,7 +44,7 @@ class Recipe:
 
 
 FRESH = Recipe()
-CONTINUED = Recipe(epochs=56, rate=2e-3, variation="rough", anchor=0.2, balance=0.5)
+CONTINUED = Recipe(epochs=50, rate=2e-3, variation="rough", anchor=0.2, balance=0.5)
 """To learn from scratch, and to go on from weights that know most of it."""
 
 
