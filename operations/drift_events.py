@@ -19,6 +19,13 @@ def begins(window: Window, verdict: Verdict) -> Event:
     return Event("drift", "alarm", f"version {window.model_version}", detail, window.to_at.isoformat())
 
 
+def named(window: Window) -> Event:
+    """What the drift looks like, once that can be told: the window that tripped the alarm may hold many rows of before
+    it began."""
+    detail = f"{_damage(window)} Rows are unlike any that the model knows since {window.drift_since:%Y-%m-%d %H:%M:%S}."
+    return Event("drift_named", "warning", f"version {window.model_version}", detail, window.to_at.isoformat())
+
+
 def ends(window: Window, since: datetime, quiet: int) -> Event:
     """The all-clear."""
     detail = (f"The last {quiet * window.rows} rows look like ones that the model knows; they did not since "

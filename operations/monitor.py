@@ -14,7 +14,7 @@ from cargostream.errors import Unavailable
 from cargostream.likeness import Likeness, looks_like
 from cargostream.records import Event
 from cargostream.settings import Settings
-from operations.drift_events import begins, ends
+from operations.drift_events import begins, ends, named
 from operations.references import Basis, References
 from operations.windows import Answers, Due, Window, add_window, nobody_else, read_answers, read_due
 
@@ -97,6 +97,8 @@ def _test(settings: Settings, connection: Connection, due: Due, basis: Basis, te
     window = _window(due, answers, basis, threshold, verdict, likeness)
     if verdict and window.drift_since and not due.drift_since:
         _send(begins(window, verdict), tell)
+    if due.drift_since and not due.named and window.looks_like:
+        _send(named(window), tell)
     if due.drift_since and not window.drift_since:
         _send(ends(window, due.drift_since, QUIET_WINDOWS), tell)
     add_window(connection, window, verdict.statistics if verdict else ())

@@ -18,11 +18,12 @@ SETTLE_S = 1.0
 
 class Due(NamedTuple):
     """A version with a whole window to be tested, and how it stands after its last one: number, place in the history,
-    since when drift is on, and whether one of the last few windows drifted."""
+    since when drift is on, whether that has been given a name, and whether one of the last few windows drifted."""
 
     model_version: int
     number: int
     drift_since: datetime | None
+    named: bool
     to_at: datetime
     to_id: int
     drifted_lately: bool

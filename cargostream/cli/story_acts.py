@@ -1,6 +1,7 @@
 """The acts of the story, in their order: each does something to the running stack and waits for its effect."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -99,7 +100,9 @@ def _tuesday(stage: Stage) -> None:
     stage.tale.drift_rows = sum(row.run.endswith("-tuesday") and row.stored_at <= window["to_at"]
                                 for row in stage.rows())
     stage.wait(f"{ROWS} labelled rows of Tuesday", lambda: _labelled(stage, "-tuesday") >= ROWS, 300)
-    stage.tell("fallen", f"Tuesday: {_live(stage, '-tuesday')}.")
+    kinds = Counter(window["looks_like"] for window in read_windows(stage.target, began) if window["looks_like"])
+    likeness = f" The monitor says that it looks like {kinds.most_common(1)[0][0]}." if kinds else ""
+    stage.tell("fallen", f"Tuesday: {_live(stage, '-tuesday')}.{likeness}")
 
 
 def _training(stage: Stage, keep: str, budget: int) -> int:

@@ -1,5 +1,6 @@
 -- Target. Versions with a whole window of `rows` answers behind the last one that was tested, and how it stands with
--- them: that window's number, place and drift, and whether one of the `quiet` last ones drifted. Answers of the last
+-- them: that window's number, place and drift, whether a window of that drift looked like something known, and whether
+-- one of the `quiet` last ones drifted. Answers of the last
 -- `settle` seconds wait: a sink's transaction may still bring one that is older. Versions are found by leaps in an index.
 WITH RECURSIVE version AS (
   (SELECT h.model_version FROM cargo_prediction_history h
@@ -11,6 +12,8 @@ WITH RECURSIVE version AS (
     FROM version WHERE version.model_version IS NOT NULL
 )
 SELECT version.model_version, coalesce(last.number, 0) AS number, last.drift_since,
+       EXISTS (SELECT FROM cargo_window w WHERE w.model_version = version.model_version
+                AND w.from_at >= last.drift_since AND w.looks_like IS NOT NULL) AS named,
        coalesce(last.to_at, 'epoch') AS to_at, coalesce(last.to_id, 0) AS to_id,
        coalesce((SELECT bool_or(recent.drift) FROM (
          SELECT w.drift FROM cargo_window w WHERE w.model_version = version.model_version

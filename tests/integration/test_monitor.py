@@ -121,6 +121,18 @@ def test_a_window_says_what_moved_and_what_it_looks_like(watched):
     assert not found["saturated"]["moved"]
 
 
+def test_a_drift_that_has_no_name_at_first_gets_it_once_and_when_it_can(watched):
+    watched.answer(answers(watched.rng, ROWS), confidence=0.4, probabilities=[0.4, 0.2, 0.2, 0.1, 0.1], target=0)
+    watched.test_all()
+    assert watched.kinds() == ["drift"]
+    assert "no known damage" in watched.told[0].detail
+    watched.answer(answers(watched.rng, 2 * ROWS, FOG))
+    watched.test_all()
+    assert watched.kinds() == ["drift", "drift_named"]
+    assert "fog" in watched.told[1].detail
+    assert watched.told[1].severity == "warning"
+
+
 def test_windows_are_whole_in_order_and_do_not_overlap_whoever_goes_on(watched):
     ids = watched.answer(answers(watched.rng, 2 * ROWS + 20))
     assert watched.test_all() == 2
