@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cargostream.decode import ImageStatistics, to_array
 from cargostream.errors import CargostreamError, Rejection
 from cargostream.images import FolderStore
+from cargostream.labels import CARGO_LABELS
 from cargostream.reference import STATISTICS
 
 MAX_BYTES, MAX_PIXELS = 20_000_000, 50_000_000
@@ -96,6 +97,8 @@ def set_digest(listing: Path) -> str:
 
 def _read(store: FolderStore, line: Line, size: int) -> tuple[npt.NDArray[np.uint8], ImageStatistics, str] | str:
     """Pixels, statistics and digest; or why there are none."""
+    if not 0 <= line.target < len(CARGO_LABELS):
+        return f"class {line.target} is none of 0 to {len(CARGO_LABELS) - 1}"
     try:
         data = store.read(line.image_path)
         digest = hashlib.sha256(data).hexdigest()
