@@ -43,7 +43,7 @@ def perform(settings: Settings, processes: list[Child], say: Callable[[str], Non
                   rate, seed)
     stage.tell("start", "The stack runs.", began)
     try:
-        first = _first_model(stage)
+        first = _first_model(stage, ours=tied)
         _monday(stage, drawing)
         _tuesday(stage)
         second = _training(stage, keep, budget)
@@ -53,16 +53,21 @@ def perform(settings: Settings, processes: list[Child], say: Callable[[str], Non
     except CargostreamError as error:
         stage.ended_early = str(error)
         stage.tell("failed", str(error))
+        if stage.tale.at("challenger"):
+            stage.command("challenge", "model", "challenge", "--none", deadline_s=60, what="no challenger any more")
     stage.silence()
     return stage
 
 
-def _first_model(stage: Stage) -> int:
-    """The champion's version; one that has learnt Tuesday makes way for the one before it."""
+def _first_model(stage: Stage, ours: bool) -> int:
+    """The champion's version. One that has learnt Tuesday makes way for the one before it, if the stack is `ours`."""
     while True:
         champion = stage.command("show", "model", "show", "champion", deadline_s=60, what="which model is champion")
-        if "tuesday" not in str(champion["training"].get("days", "")):
+        if champion["training"].get("days") not in ("tuesday", "both"):
             return int(champion["version"])
+        if not ours:
+            raise CargostreamError(f"The champion, version {champion['version']}, has learnt Tuesday already: put the "
+                                   "one before it back with `cargostream model rollback`, and begin again.")
         stage.say(f"       version {champion['version']} has learnt Tuesday already: it is rolled back")
         stage.command("rollback", "model", "rollback", deadline_s=120, what="the champion before it")
 
@@ -96,7 +101,9 @@ def _tuesday(stage: Stage) -> None:
                         lambda: [one for one in read_events(stage.target, began) if one.kind == "drift"], 180,
                         lambda: _live(stage, "-tuesday"))
     stage.tell("drift", alarms[0].detail)
-    window = next(window for window in read_windows(stage.target, began) if window["drift"])
+    # The event goes out before the window is written.
+    window = stage.wait("the window that tripped the alarm", lambda: next(
+        (window for window in read_windows(stage.target, began) if window["drift"]), None), 60)
     stage.tale.drift_rows = sum(row.run.endswith("-tuesday") and row.stored_at <= window["to_at"]
                                 for row in stage.rows())
     stage.wait(f"{ROWS} labelled rows of Tuesday", lambda: _labelled(stage, "-tuesday") >= ROWS, 300)
@@ -138,7 +145,8 @@ def _promotion(stage: Stage, second: int) -> None:
         stage.say(f"       {'✓' if gate['passed'] else '✗'} {gate['name']}: {gate['words']}")
     versions = {"before": str(verdict.get("champion")), "after": str(second)}
     tale.figures = {side: {day: {key: found[version][key] for key in ("accuracy", "low", "high")}
-                           for day, found in verdict.get("figures", {}).items()} for side, version in versions.items()}
+                           for day, found in verdict.get("figures", {}).items() if version in found}
+                    for side, version in versions.items()}
     if verdict["exit"]:
         raise CargostreamError(f"Version {second} was not promoted: {verdict['words'].removeprefix('error: ')}")
     shown = stage.command("show", "model", "show", str(second), deadline_s=60, what="when the alias moved")

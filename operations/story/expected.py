@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from operations.run import RunReport
-from operations.story.rows import Event, StoryRow, percentile_ms
+from operations.story.rows import Event, Share, StoryRow, accuracy, percentile_ms
 from operations.story.tale import Tale
 
 
@@ -21,7 +21,7 @@ class Expectation(msgspec.Struct, frozen=True):
 def expectations(tale: Tale, rows: Sequence[StoryRow], events: Sequence[Event],
                  runs: Sequence[RunReport]) -> list[Expectation]:
     """Every figure that the story promises. A moment that never came counts as not met."""
-    return [*_model(tale), *_drift(tale, rows, events), *_stream(tale, rows, runs)]
+    return [*_model(tale), *_drift(tale, rows, events), *_live(tale, rows, events), *_stream(tale, rows, runs)]
 
 
 def _at_least(what: str, wanted: float, found: float | None, words: str, unit: str = "") -> Expectation:
@@ -69,6 +69,26 @@ def _drift(tale: Tale, rows: Sequence[StoryRow], events: Sequence[Event]) -> lis
                     "never came" if tale.drift_rows is None else f"{tale.drift_rows} (alarm after {seen} rows)",
                     tale.drift_rows is not None and tale.drift_rows <= 100),
         Expectation("false alarms among Monday's rows", "none", f"{false} in {monday} rows", false == 0),
+    ]
+
+
+def _live(tale: Tale, rows: Sequence[StoryRow], events: Sequence[Event]) -> list[Expectation]:
+    """The end of the tale, by the labels of the stream; its images are no evaluation set's."""
+    swapped = tale.at("swapped")
+    if swapped is None:
+        return [Expectation("the stream's rows after the swap", "better on Tuesday", "never came", False)]
+    parts = {"before": [row for row in rows if row.run.endswith("-tuesday") and row.stored_at < swapped],
+             "after": [row for row in rows if row.run.endswith("-tuesday") and row.stored_at >= swapped],
+             "monday": [row for row in rows if row.run.endswith("-monday")],
+             "again": [row for row in rows if row.run.endswith("-again")]}
+    before, after, monday, again = (accuracy(part) or Share(0.0, 0) for part in parts.values())
+    alarms = sum(event.kind == "drift" and event.at > swapped for event in events)
+    return [
+        Expectation("Tuesday's rows of the stream, before and after the swap", "better by 10 points",
+                    f"{before.words} and {after.words}", after.n > 0 and after.value >= before.value + 0.10),
+        Expectation("Monday's rows of the stream, at first and again", "at most 5 points worse",
+                    f"{monday.words} and {again.words}", again.n > 0 and again.value >= monday.value - 0.05),
+        Expectation("drift alarms about the second model", "none", str(alarms), alarms == 0),
     ]
 
 

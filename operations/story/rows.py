@@ -43,6 +43,10 @@ class Share(NamedTuple):
     value: float
     n: int
 
+    @property
+    def words(self) -> str:
+        return f"{self.value:.1%} of {self.n:,}"
+
 
 def read_rows(target: Engine, name: str, since_id: int, since: float = 0.0) -> list[StoryRow]:
     """The answered rows of the story `name`, with ids above `since_id`, stored after `since` (s since 1970)."""

@@ -40,11 +40,11 @@ def rows(slow_at: float | None = None) -> list[StoryRow]:
         at = number / 10
         part = "monday" if at < 60 else "tuesday" if at < 380 else "again"
         latency = 400.0 if slow_at is not None and abs(at - slow_at) < 0.05 else 40.0
+        right = part != "tuesday" or at > 342 or number % 3 != 0
         found.append(StoryRow(
             id=number, run=f"story-1-{part}", committed_at=START + at, stored_at=START + at + latency / 1000,
             latency_ms=latency, status="predicted", model_version=1 if at < 342 else 2, confidence=0.9, truth=1,
-            target=1 if part != "tuesday" or number % 3 else 2,
-            correct=None if at > 409 else part != "tuesday" or number % 3 != 0, image_path=f"x/{number}.jpg"))
+            target=1 if right else 2, correct=None if at > 409 else right, image_path=f"x/{number}.jpg"))
     return found
 
 
@@ -102,6 +102,20 @@ def test_a_row_that_the_swap_held_up_is_told() -> None:
     assert any("swap" in what for what in unmet(tale(), slow_at=341))
 
 
+def test_the_stream_has_to_get_better_and_to_stay_good() -> None:
+    def changed(part: str, correct: bool, since: float = 0.0) -> list[str]:
+        import msgspec
+
+        other = [msgspec.structs.replace(row, correct=correct)
+                 if row.run.endswith(part) and row.committed_at >= START + since else row for row in rows()]
+        return [one.what for one in expectations(tale(), other, (), [SOUND]) if not one.met]
+
+    assert changed("-tuesday", False, 342) == ["Tuesday's rows of the stream, before and after the swap"]
+    assert changed("-again", False) == ["Monday's rows of the stream, at first and again"]
+    assert unmet(tale(), (Event("drift", "alarm", "v2", "x", START + 390),)) == [
+        "drift alarms about the second model"]
+
+
 def test_slow_rows_during_the_training_are_told() -> None:
     slow = [StoryRow(**{name: getattr(row, name) for name in row.__struct_fields__} | {"latency_ms": 600.0})
             if 100 < row.committed_at - START < 120 else row for row in rows()]
@@ -132,7 +146,7 @@ def test_the_report_is_whole_and_escapes_what_it_quotes() -> None:
     assert "&lt;b&gt;tuesday" in html
     assert "<b>tuesday" not in html
     assert "0.900 (0.880–0.910)" in html
-    assert "All 12 figures were met" in html
+    assert "All 15 figures were met" in html
     for moment in told.moments:
         assert moment.words in html
 
