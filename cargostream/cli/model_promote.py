@@ -53,7 +53,11 @@ def promote(
     versions = versions_of(settings.tracking_uri, settings.model_name)
     candidate, champion = find_version(versions, settings.model_name, version), alias_of(versions, CHAMPION)
     if candidate == champion:
-        out.print(f"{settings.model_name} version {candidate.version} is the champion already.")
+        if as_json:
+            out.print_json(json.dumps({"model": settings.model_name, "champion": candidate.version,
+                                       "candidate": candidate.version, "promoted": False}))
+        else:
+            out.print(f"{settings.model_name} version {candidate.version} is the champion already.")
         return
     margins = Margins(monday=monday, significance=significance, calibration=calibration, size_mb=size_mb,
                       slowdown=slowdown, live_pairs=live_pairs)

@@ -140,6 +140,8 @@ def test_the_command_shows_both_and_says_why(arena):
     assert arena.champion == new
     again = arena.command("promote", str(new))
     assert (again.returncode, again.stdout) == (0, f"{arena.name} version {new} is the champion already.\n")
+    as_json = json.loads(arena.command("promote", str(new), "--json").stdout)
+    assert as_json == {"model": arena.name, "champion": new, "candidate": new, "promoted": False}
 
 
 def test_what_cannot_be_is_one_sentence(arena):
