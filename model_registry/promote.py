@@ -41,7 +41,7 @@ def crown(settings: Settings, compared: Comparison) -> None:
     if compared.champion is not None:
         set_tags(settings.tracking_uri, name, compared.champion, {LOST_TO: str(winner.version)})
     delete_tags(settings.tracking_uri, name, winner.version,
-                [key for key in (ROLLED_BACK_AT, ROLLED_BACK_TO) if key in winner.tags])
+                [key for key in (LOST_TO, ROLLED_BACK_AT, ROLLED_BACK_TO) if key in winner.tags])
     if CHALLENGER in winner.aliases:
         delete_alias(settings.tracking_uri, name, CHALLENGER)
 
@@ -67,6 +67,8 @@ def roll_back(settings: Settings) -> tuple[int, int]:
     _unchanged(versions_of(uri, name), champion.version, name)
     set_alias(uri, name, CHAMPION, before.version)
     set_tags(uri, name, champion.version, {ROLLED_BACK_AT: _now(), ROLLED_BACK_TO: str(before.version)})
+    if LOST_TO in before.tags:
+        delete_tags(uri, name, before.version, [LOST_TO])
     if CHALLENGER in before.aliases:
         delete_alias(uri, name, CHALLENGER)
     return champion.version, before.version

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from cargostream.cli.model_tables import figures_table, share
 from cargostream.cli.output import err, out
+from cargostream.records import CHAMPION
 from cargostream.settings import load_settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def list_versions(as_json: bool = typer.Option(False, "--json", help="One JSON a
     versions = versions_of(settings.tracking_uri, settings.model_name)
     if as_json:
         out.print_json(json.dumps([
-            {"version": v.version, "aliases": list(v.aliases), "tags": v.tags} for v in versions]))
+            {"version": v.version, "aliases": list(v.aliases), "tags": holding(v)} for v in versions]))
         return
     if not versions:
         err.print(f"The registry has no version of {settings.model_name}; `cargostream model register FOLDER` adds "
@@ -55,7 +56,7 @@ def show(
     by_set = figures_of(found.tags)
     if as_json:
         out.print_json(json.dumps({
-            "version": found.version, "aliases": list(found.aliases), "tags": found.tags, "figures": by_set,
+            "version": found.version, "aliases": list(found.aliases), "tags": holding(found), "figures": by_set,
             "training": parameters, "metrics": metrics}))
         return
     _about(found, settings.model_name)
@@ -77,6 +78,16 @@ def figures_of(tags: dict[str, str]) -> dict[str, dict[str, float]]:
     return found
 
 
+def holding(version: "Version") -> dict[str, str]:
+    """The version's tags, less those about its life that do not hold: a promotion that was cut off, half done, leaves
+    some of them."""
+    if CHAMPION in version.aliases:
+        untrue = {"lost_to", "rolled_back_at", "rolled_back_to"}
+    else:
+        untrue = set() if version.tags.keys() & {"lost_to", "rolled_back_at"} else {"promoted_at", "promoted_over"}
+    return {key: value for key, value in version.tags.items() if key not in untrue}
+
+
 def _accuracy(found: dict[str, float]) -> str:
     if "accuracy low" in found:
         return share((found["accuracy"], found["accuracy low"], found["accuracy high"]))
@@ -84,12 +95,12 @@ def _accuracy(found: dict[str, float]) -> str:
 
 
 def _about(version: "Version", model: str) -> None:
-    known = figures_of(version.tags)
+    known, life = figures_of(version.tags), holding(version)
     rest = {key: value for key, value in version.tags.items()
             if key not in TOLD and not any(key.startswith(f"{name} ") for name in known)}
     _pairs(f"{model} version {version.version}", {
         "aliases": ", ".join(version.aliases) or "none",
-        **{words: version.tags[key] for key, words in TOLD.items() if key in version.tags}, **rest})
+        **{words: life[key] for key, words in TOLD.items() if key in life}, **rest})
 
 
 def _pairs(title: str, pairs: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from cargostream.errors import CargostreamError, ModelRefused
 from cargostream.records import CHALLENGER, CHAMPION
+from model_registry.mlflow_write import set_tags
 from model_registry.promote import call_off, challenge, roll_back
 
 
@@ -81,4 +82,22 @@ def test_the_commands(arena):
     assert "rolled back at" in shown
     assert arena.version(new).tags["digest"] in shown
     as_json = json.loads(arena.command("show", "champion", "--json").stdout)
-    assert (as_json["version"], as_json["aliases"], as_json["tags"]["lost_to"]) == (old, [CHAMPION], str(new))
+    assert (as_json["version"], as_json["aliases"]) == (old, [CHAMPION])
+    assert "lost_to" not in as_json["tags"]
+
+
+def test_only_what_holds_is_told(arena):
+    old, new = arena.enter(), arena.enter(any_light=True)
+    uri = arena.settings.tracking_uri
+    set_tags(uri, arena.name, new, {"promoted_over": str(old), "promoted_at": "then"})  # and killed before the alias
+    assert "promoted" not in arena.command("show", str(new)).stdout
+    arena.promote(new)
+    assert arena.version(old).tags["lost_to"] == str(new)
+    for version, words in ((old, f"lost to version          {new}"), (new, f"promoted over version    {old}")):
+        assert " ".join(words.split()) in " ".join(arena.command("show", str(version)).stdout.split())
+    roll_back(arena.settings)
+    assert "lost_to" not in arena.version(old).tags
+    set_tags(uri, arena.name, old, {"lost_to": str(new)})  # an older release left it there
+    by_version = {each["version"]: each["tags"] for each in json.loads(arena.command("list", "--json").stdout)}
+    assert "lost_to" not in by_version[old]
+    assert by_version[new]["rolled_back_to"] == str(old)
