@@ -1,4 +1,9 @@
-"""Which known kind of damage a window of images looks like, by how its image statistics moved."""
+"""Which known kind of damage a window of images looks like, by how its image statistics moved.
+
+It is blind for two kinds, `mosaic` and `jpeg`: at severity 3 next to nothing of what moved was explained by any kind,
+so neither was named, while each of the other nine was named rightly. That is from one window of 50 real photos a kind:
+it tells which kinds are out of reach, not how often a name is right.
+"""
 
 from dataclasses import dataclass
 
