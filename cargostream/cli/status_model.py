@@ -6,17 +6,30 @@ Lines = list[tuple[str, str]]
 
 
 def seats(worker: dict[str, Any]) -> Lines:
-    """Of a worker's own answer: the challenger that it predicts by, and what keeps an alias's version from service."""
+    """Of a worker's own answer: the challenger that it predicts by, what keeps an alias's version from service, how
+    often that has happened, and whether the registry can be asked."""
     lines: Lines = []
     for alias in ("champion", "challenger"):
         seat = worker.get(alias) or {}
-        if alias == "challenger" and seat.get("version"):
-            lines.append((alias, f"version {seat['version']} predicts in shadow"))
-        if seat.get("problem"):
-            refused = (seat.get("counts") or {}).get("refused", 0)
-            often = f" ({refused} refused)" if refused else ""
-            lines.append((alias, f"kept from service: {seat['problem']}{often}"))
-    return lines
+        serves, counts, problem = seat.get("version"), seat.get("counts") or {}, seat.get("problem")
+        often = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("refused", "unavailable") if counts.get(kind))
+        if alias == "challenger" and serves:
+            lines.append((alias, f"version {serves} predicts in shadow"))
+        if alias == "champion" and serves and not seat.get("confirmed"):
+            lines.append((alias, f"version {serves} is unconfirmed: the registry has not yet said that it is champion"))
+        if problem:
+            lines.append((alias, f"kept from service: {problem}" + (f" ({often})" if often else "")))
+        elif often:
+            lines.append((alias, f"kept from service before: {often}"))
+    return lines + _registry(worker)
+
+
+def _registry(worker: dict[str, Any]) -> Lines:
+    state, failures = worker.get("registry"), worker.get("registry_failures", 0)
+    if state is None or (state == "reachable" and not failures):
+        return []
+    lost = f" (lost {failures:,} {'time' if failures == 1 else 'times'} since the worker began)" if failures else ""
+    return [("registry", f"{state}{lost}")]
 
 
 def model_lines(found: dict[str, Any]) -> Lines:

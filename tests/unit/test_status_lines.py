@@ -7,11 +7,11 @@ from cargostream.cli.status_model import model_lines, seats
 from operations.rows import Count, Rows, Snapshot
 
 
-def told(snapshot):
+def told(snapshot, workers=()):
     rows = Rows(Count(50_000, True), Count(12_000, True), Count(8_000, True), compared=10_000, unmirrored=10_000,
                 unanswered=10_000, oldest_s=None, snapshot=snapshot)
     found = {"healthy": True, "parts": {}, "connectors": [], "slots": [], "rows": msgspec.to_builtins(rows),
-             "waiting": rows.waiting, "topics": None, "last_answer_age_s": 0.1, "workers": [], "refused": [],
+             "waiting": rows.waiting, "topics": None, "last_answer_age_s": 0.1, "workers": workers, "refused": [],
              "events": []}
     return dict(in_lines(found))
 
@@ -63,8 +63,31 @@ def test_before_there_are_answers_nothing_is_said_of_them():
 
 
 def test_what_keeps_a_version_from_service_is_told():
-    worker = {"champion": {"version": 2, "problem": "version 3 has the wrong digest.", "counts": {"refused": 2}},
+    worker = {"champion": {"version": 2, "confirmed": True, "problem": "version 3 has the wrong digest.",
+                           "counts": {"refused": 2, "swapped": 1, "unavailable": 1}},
               "challenger": {"version": 4, "problem": None, "counts": {}}}
-    assert seats(worker) == [("champion", "kept from service: version 3 has the wrong digest. (2 refused)"),
-                             ("challenger", "version 4 predicts in shadow")]
+    assert seats(worker) == [
+        ("champion", "kept from service: version 3 has the wrong digest. (2 refused, 1 unavailable)"),
+        ("challenger", "version 4 predicts in shadow")]
     assert seats({"error": "connection refused"}) == []
+    worker["champion"]["problem"] = None
+    assert seats(worker)[0] == ("champion", "kept from service before: 2 refused, 1 unavailable")
+
+
+def test_a_registry_that_is_away_is_told_and_so_is_a_champion_that_it_has_not_confirmed():
+    worker = {"champion": {"version": 2, "confirmed": False, "problem": None, "counts": {}}, "challenger": {},
+              "registry": "unreachable: Connection refused.", "registry_failures": 1}
+    assert seats(worker) == [
+        ("champion", "version 2 is unconfirmed: the registry has not yet said that it is champion"),
+        ("registry", "unreachable: Connection refused. (lost 1 time since the worker began)")]
+    back = worker | {"champion": {"version": 2, "confirmed": True}, "registry": "reachable"}
+    assert seats(back) == [("registry", "reachable (lost 1 time since the worker began)")]
+    assert seats(back | {"registry_failures": 0}) == []
+
+
+def test_what_status_prints_of_a_worker_names_its_registry():
+    detail = {"model_version": 2, "champion": {"version": 2, "confirmed": False},
+              "registry": "unreachable: Connection refused.", "registry_failures": 3}
+    found = told(None, [{"address": "http://localhost:1", "ready": True, "model_version": 2, "detail": detail}])
+    assert found["registry"] == "unreachable: Connection refused. (lost 3 times since the worker began)"
+    assert "unconfirmed" in found["champion"]
