@@ -10,10 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from cargostream.decode import to_array
-from cargostream.errors import CargostreamError
+from cargostream.errors import CargostreamError, Rejection
+from cargostream.reference import STATISTICS
 from data_prepare.corrupt import KINDS, corrupt
 from data_prepare.fields import Pixels
-from data_prepare.lists import read_list
+from data_prepare.lists import read_entries
 from data_prepare.parallel import in_processes
 from data_prepare.spoil import QUALITY, read_pixels
 
@@ -21,6 +22,7 @@ SEVERITY = 3
 SIZE = 128
 """Side to which images are decoded before they are measured; a served model's own differs little from it."""
 NAMES = (*KINDS, "mixed")
+MAX_PIXELS = 50_000_000
 FLOOR = 1e-6
 """Smallest deviation that is divided by: black pictures have no contrast to differ in."""
 
@@ -40,32 +42,38 @@ def signatures(images: Sequence[Pixels], seed: int = 0) -> dict[str, npt.NDArray
 
 
 def signatures_of(store: Path, listing: Path, limit: int = 200, seed: int = 0,
-                  size: int = SIZE) -> tuple[list[str], npt.NDArray[np.float32]]:
+                  size: int = SIZE, skip: bool = False) -> tuple[list[str], npt.NDArray[np.float32]]:
     """Names of the kinds and `mixed`, and their signatures, shape (kinds, 8), from `limit` images of a list.
 
-    The images are drawn without regard to class. `size`: side to which the model decodes.
+    The images are drawn without regard to class. `size`: side to which the model decodes. `skip`: leave out images
+    that a model would refuse.
 
     Raises:
         CargostreamError: the list or an image of it cannot be read, or it has fewer than two images.
     """
-    paths = [line.image_path for line in read_list(listing)]
-    if len(paths) < 2:
-        raise CargostreamError(f"{listing} has fewer than two images, too few to see how they move.")
+    paths = [line.image_path for line in read_entries(listing)]
     chosen = np.random.default_rng(seed).choice(len(paths), min(limit, len(paths)), replace=False)
     chosen.sort()
-    lots = [(store, [paths[each] for each in chosen[start:start + LOT]], seed + start, size)
+    lots = [(store, [paths[each] for each in chosen[start:start + LOT]], seed + start, size, skip)
             for start in range(0, len(chosen), LOT)]
-    found = _moved(np.concatenate(list(in_processes(_measured_files, lots)), axis=1))
+    measured = np.concatenate(list(in_processes(_measured_files, lots)), axis=1)
+    if measured.shape[1] < 2:
+        raise CargostreamError(f"{listing} has fewer than two images, too few to see how they move.")
+    found = _moved(measured)
     return list(found), np.stack(list(found.values()))
 
 
-def _measured_files(store: Path, paths: list[str], seed: int, size: int) -> Statistics:
+def _measured_files(store: Path, paths: list[str], seed: int, size: int, skip: bool) -> Statistics:
     images = []
     for path in paths:
         try:
-            images.append(read_pixels((store / path).read_bytes())[0])
-        except OSError as error:
-            raise CargostreamError(f"The image {store / path} cannot be read: {error}.") from error
+            data = (store / path).read_bytes()
+            if skip:
+                to_array(data, size, MAX_PIXELS)
+            images.append(read_pixels(data)[0])
+        except (OSError, Rejection) as error:
+            if not skip:
+                raise CargostreamError(f"The image {store / path} cannot be read: {error}.") from error
     return _measured(images, seed, size)
 
 
@@ -76,7 +84,7 @@ def _measured(images: Sequence[Pixels], seed: int, size: int = SIZE) -> Statisti
         rng = np.random.default_rng([seed, len(rows)])
         rows.append([_statistics(image if name is None else corrupt(image, name, SEVERITY, rng)[0], size)
                      for image in images])
-    return np.array(rows)
+    return np.array(rows).reshape(len(rows), len(images), -1) if images else np.zeros((len(rows), 0, len(STATISTICS)))
 
 
 def _statistics(pixels: Pixels, size: int) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from cargostream.reference import Reference, embedding_distance
+from cargostream.reference import STATISTICS, Reference, embedding_distance
 from cargostream.served import softmax
 from model_registry.fit import run
 from model_registry.lesson import Lesson
@@ -24,4 +24,4 @@ def reference_of(network: GroundNet, lesson: Lesson, learnt: npt.NDArray[np.floa
         days=np.array(lesson.days), day=lesson.day, probabilities=softmax(logits),
         statistics=lesson.known.statistics,
         embedding_distance=np.array([embedding_distance(centroids, each) for each in embeddings], np.float32),
-        centroids=centroids, kinds=np.array(kinds, np.str_), shifts=shifts.reshape(len(kinds), -1))
+        centroids=centroids, kinds=np.array(kinds, np.str_), shifts=shifts.reshape(len(kinds), 2 * len(STATISTICS)))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from cargostream.cli.data import ensure
 from cargostream.cli.output import err
+from cargostream.reference import STATISTICS
 from cargostream.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ class Sets:
 
         return {f"list {name}": set_digest(self.store / f"{name}.jsonl") for name, _ in self._read}
 
-    def signatures(self, name: str) -> "Signatures":
-        """How damage moves the statistics of the set's images."""
+    def signatures(self, name: str | None) -> "Signatures":
+        """How damage moves the statistics of the set's images; no kinds for no set."""
         from data_prepare.signatures import signatures_of
 
-        return signatures_of(self.store, self._listing(name), size=self.size)
+        if name is None:
+            return [], np.zeros((0, 2 * len(STATISTICS)), np.float32)
+        return signatures_of(self.store, self._listing(name), size=self.size, skip=self._skip)
 
     def _listing(self, name: str) -> Path:
         """The set's list; a set of somebody's own has to be there."""
@@ -54,6 +57,14 @@ class Sets:
 
         listing = self.store / f"{name}.jsonl"
         return ensure(self.store, name) if name in SETS or not listing.exists() else listing
+
+
+def clean_day(days: str, sets: list[str], reference: str | None) -> str | None:
+    """The set whose images, with damage put in, tell what damage looks like; None if what is learnt is spoiled already.
+    Live rows are held against the same day, as shifts counted from another one would mean nothing."""
+    if sets:
+        return reference or sets[0]
+    return None if days == "tuesday" else "monday"
 
 
 def origin_of(settings: Settings, weights: str, scratch: Path) -> "Origin | None":

@@ -68,7 +68,7 @@ def train(
     model may be, 10 % are a test. Sets that the store lacks are drawn first. Needs the extra `train`.
     """
     need_packages()
-    from cargostream.cli.learning import Sets, embeddings_by, origin_of
+    from cargostream.cli.learning import Sets, clean_day, embeddings_by, origin_of
     from model_registry.fit import CONTINUED, FRESH, device_named
     from model_registry.lesson import check, lesson_of_days, lesson_of_sets
     from model_registry.train import Order, must_be_new, train_model
@@ -115,7 +115,7 @@ def train(
         order = Order(name=name, recipe=recipe, device=device_named(device), start=origin.start if origin else None,
                       described={"command": command} | tags | load.list_digests())
         figures = train_model(lesson, measured, order, folder, extras,
-                              signatures=load.signatures(reference or "monday"), report=report)
+                              signatures=load.signatures(clean_day(days, sets, reference)), report=report)
     result: dict[str, Any] = {"folder": str(folder), **figures}
     if not as_json:
         for part in evaluations:

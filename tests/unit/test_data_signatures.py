@@ -48,11 +48,24 @@ def test_a_set_gives_the_same_figures_each_time(tmp_path: Path) -> None:
     assert (vectors == signatures_of(tmp_path, listing, limit=8, seed=4, size=32)[1]).all()
 
 
+def test_what_a_model_would_refuse_is_left_out_on_request_and_digests_are_not_needed(tmp_path: Path) -> None:
+    for seed in range(3):
+        (tmp_path / f"{seed}.jpg").write_bytes(photograph("wood", np.random.default_rng(seed)))
+    (tmp_path / "text.jpg").write_bytes(b"<html>")
+    for name, files in (("sound", "012"), ("mixed", ("0", "1", "2", "text", "gone"))):
+        (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"image_path": "{each}.jpg"}}\n' for each in files))
+    with pytest.raises(CargostreamError, match="cannot be read"):
+        signatures_of(tmp_path, tmp_path / "mixed.jsonl", size=32)
+    sound, skipped = (signatures_of(tmp_path, tmp_path / f"{name}.jsonl", size=32, skip=True)[1]
+                      for name in ("sound", "mixed"))
+    assert np.array_equal(sound, skipped)
+
+
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
     line = '{"image_path": "a.jpg", "target": 0, "sha256": ""}\n'
     (tmp_path / "one.jsonl").write_text(line)
     with pytest.raises(CargostreamError, match="fewer than two images"):
-        signatures_of(tmp_path, tmp_path / "one.jsonl")
+        signatures_of(tmp_path, tmp_path / "one.jsonl", skip=True)
     (tmp_path / "two.jsonl").write_text(2 * line)
     with pytest.raises(CargostreamError, match=r"a\.jpg cannot be read"):
         signatures_of(tmp_path, tmp_path / "two.jsonl")

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from cargostream.cli.learning import Sets, clean_day
 from cargostream.errors import CargostreamError, UsageError
 from cargostream.labels import CARGO_LABELS
-from cargostream.reference import embedding_distance
+from cargostream.likeness import signatures
+from cargostream.reference import embedding_distance, read_reference, write_reference
 from cargostream.served import softmax
 from model_registry.augment import augmented
 from model_registry.calibrate import temperature
@@ -233,3 +235,21 @@ def test_the_reference_holds_what_the_network_says_of_known_images() -> None:
     assert found.embedding_distance[7] == pytest.approx(embedding_distance(found.centroids, embeddings[7]))
     assert found.kinds.tolist() == kinds
     assert np.array_equal(found.shifts, shifts)
+
+
+@pytest.mark.parametrize(("days", "sets", "reference", "clean"), [
+    ("monday", [], None, "monday"), ("both", [], None, "monday"), ("tuesday", [], None, None),
+    ("both", ["mine"], None, "mine"), ("both", ["mine", "more"], None, "mine"), ("both", ["mine"], "known", "known")])
+def test_damage_is_told_by_the_clean_day_that_rows_are_held_against(
+        days: str, sets: list[str], reference: str | None, clean: str | None) -> None:
+    assert clean_day(days, sets, reference) == clean
+
+
+def test_a_spoiled_day_alone_knows_no_kinds_of_damage(tmp_path: Path) -> None:
+    sets = loader(tuesday=images(10, 2))
+    net, lesson = network(1).eval(), lesson_of_days("tuesday", "none", 1, 0, sets, no_embedding)
+    _, learnt = run(net, lesson.train.pixels)
+    none = Sets(tmp_path, SIZE, skip=False).signatures(None)
+    found = read_reference(write_reference(reference_of(net, lesson, learnt, none)))
+    assert found.shifts.shape == (0, 8)
+    assert signatures(found, 50) is None
