@@ -5,6 +5,7 @@ from: on what it has learnt a model is surer of itself than it ever will be on n
 """
 
 import io
+import zlib
 from dataclasses import dataclass, fields
 from zipfile import BadZipFile
 
@@ -47,8 +48,8 @@ def write_reference(reference: Reference) -> bytes:
     return file.getvalue()
 
 
-def read_reference(data: bytes) -> Reference:
-    """What `write_reference` wrote.
+def read_reference(data: bytes, classes: int | None = None) -> Reference:
+    """What `write_reference` wrote; `classes`, when given, is how many the model has.
 
     Raises:
         ModelRefused: these are not such bytes, or their parts do not fit together.
@@ -56,21 +57,49 @@ def read_reference(data: bytes) -> Reference:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             reference = Reference(**{field.name: arrays[field.name] for field in fields(Reference)})
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, BadZipFile, zlib.error) as error:
         raise ModelRefused(f"The model's {REFERENCE} cannot be used: {error}.") from error
-    for name, dimensions in {"probabilities": 2, "centroids": 2, "kinds": 1}.items():
+    if wrong := _wrong_type(reference) or _wrong_shape(reference, classes) or _wrong_value(reference):
+        raise ModelRefused(f"The model's {REFERENCE} cannot be used: {wrong}.")
+    return reference
+
+
+def _wrong_type(reference: Reference) -> str | None:
+    kinds = {"days": "U", "kinds": "U", "day": "iu"}
+    for field in fields(Reference):
+        if (found := getattr(reference, field.name).dtype).kind not in kinds.get(field.name, "fiu"):
+            return f"{field.name} is of the type {found}"
+    return None
+
+
+def _wrong_shape(reference: Reference, classes: int | None) -> str | None:
+    for name, dimensions in {"days": 1, "probabilities": 2, "centroids": 2, "kinds": 1}.items():
         if len(found := getattr(reference, name).shape) != dimensions:
-            raise ModelRefused(f"The model's {REFERENCE} cannot be used: {name} has the shape {found}.")
-    n, classes = reference.probabilities.shape
+            return f"{name} has the shape {found}"
+    n, columns = reference.probabilities.shape
+    if columns != (classes or columns):
+        return f"probabilities are of {columns} classes, the model has {classes}"
     shapes = {"day": (n,), "statistics": (n, len(STATISTICS)), "embedding_distance": (n,),
               "shifts": (len(reference.kinds), 2 * len(STATISTICS))}
     for name, shape in shapes.items():
         if (found := getattr(reference, name).shape) != shape:
-            raise ModelRefused(f"The model's {REFERENCE} cannot be used: {name} has the shape {found}, not {shape}.")
-    if len(reference.centroids) != classes:
-        raise ModelRefused(f"The model's {REFERENCE} cannot be used: {len(reference.centroids)} centroids for "
-                           f"{classes} classes.")
-    return reference
+            return f"{name} has the shape {found}, not {shape}"
+    if len(reference.centroids) != columns:
+        return f"{len(reference.centroids)} centroids for {columns} classes"
+    return None
+
+
+def _wrong_value(reference: Reference) -> str | None:
+    if len(reference.day) and not 0 <= reference.day.min() <= reference.day.max() < len(reference.days):
+        return f"day runs from {reference.day.min()} to {reference.day.max()}, with {len(reference.days)} days"
+    means, spreads = np.hsplit(reference.shifts, 2)
+    finite = {"probabilities": reference.probabilities, "statistics": reference.statistics,
+              "centroids": reference.centroids, "shifts": means}
+    # An embedding that was not measured is left out of the tests, and what does not vary at all has a spread of -inf.
+    wrong = [name for name, values in finite.items() if not np.isfinite(values).all()]
+    if wrong or np.isnan(spreads).any():
+        return f"{wrong[0] if wrong else 'shifts'} has a value that is no number"
+    return None
 
 
 def embedding_distance(centroids: npt.NDArray[np.float32], embedding: npt.NDArray[np.float32]) -> float:

@@ -164,7 +164,9 @@ def _identified(folder: Path, digest: str | None) -> tuple[Manifest, str]:
 
 
 def _reference(folder: Path, manifest: Manifest) -> Reference | None:
-    return read_reference(_checked(folder, manifest, REFERENCE)) if REFERENCE in manifest.files else None
+    if REFERENCE not in manifest.files:
+        return None
+    return read_reference(_checked(folder, manifest, REFERENCE), len(manifest.labels))
 
 
 def _parse(folder: Path, data: bytes) -> Manifest:

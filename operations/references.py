@@ -60,6 +60,10 @@ class References:
         except ModelRefused as error:
             log.warning("Answers of version %s are not tested for drift: %s", version, error)
             basis = Basis()
+        except Exception as error:  # an artifact can be wrong in more ways than are known; none may end the monitor
+            log.warning("Answers of version %s are not tested for drift, its artifact cannot be used: %s %s", version,
+                        type(error).__name__, error)
+            basis = Basis()
         self._met[version] = basis
         return basis
 

@@ -1,6 +1,7 @@
 """A version's reference is found in the cache, fetched from the registry where it is not, and believed only if it is
 the one that was registered."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.support.days import answers, artifact_that_knows, reference
 from tests.support.registry import Registry
 
 MONDAY = reference({"monday": answers(np.random.default_rng(0), 100)})
+SINGULAR = np.repeat(1e10 * np.arange(100, dtype=np.float32)[:, None], 4, axis=1)
 
 
 @pytest.fixture
@@ -51,6 +53,21 @@ def test_another_artifact_than_was_registered_is_not_believed(registry: Registry
     version = registry.add(settings.model_name, tmp_path / "artifact", "0" * 64)
     assert References(settings).of(version) == Basis()
     assert "digest" in caplog.text
+
+
+@pytest.mark.parametrize(("changes", "word"), [
+    ({"probabilities": MONDAY.probabilities[:, :4], "centroids": MONDAY.centroids[:4]}, "4 classes"),
+    ({"days": np.array("monday")}, "days has the shape"), ({"day": MONDAY.day + 1}, "day runs from 1"),
+    ({"statistics": SINGULAR}, "LinAlgError")])
+def test_one_that_makes_no_sense_is_none_and_that_is_said_once(
+        registry: Registry, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+        changes: dict[str, np.ndarray], word: str) -> None:
+    digest = artifact_that_knows(tmp_path / "artifact", dataclasses.replace(MONDAY, **changes))
+    version = registry.add(settings.model_name, tmp_path / "artifact", digest)
+    references = References(settings)
+    assert [references.of(version), references.of(version)] == [Basis(), Basis()]
+    (line,) = [line for line in caplog.messages if "not tested for drift" in line]
+    assert word in line
 
 
 def test_a_version_that_is_gone_and_a_registry_that_is_away_are_different_things(
