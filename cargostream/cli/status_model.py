@@ -54,7 +54,8 @@ def _measured(accuracy: dict[str, Any]) -> str:
 
 def _share(accuracy: dict[str, Any], bounds: str, prefix: str = "") -> str:
     low, high = accuracy[f"{bounds}_low"], accuracy[f"{bounds}_high"]
-    return f"{accuracy[f'{prefix}accuracy']:.1%} ({low:.1%} to {high:.1%})"
+    band = "error not known" if low is None else f"{low:.1%} to {high:.1%}"
+    return f"{accuracy[f'{prefix}accuracy']:.1%} ({band})"
 
 
 def _drift(drift: dict[str, Any]) -> str:

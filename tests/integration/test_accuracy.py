@@ -33,6 +33,15 @@ class Version:
             "id": identity, "image_path": GOOD.image_path, "target": truth, "__deleted": "false",
             "timestamp": "2026-11-21T10:00:00Z", "__source_ts_ms": 1} | changes))
 
+    def calibrated(self, error):
+        """A block of this version says that its calibration error is this."""
+        with self.databases.engine("target", "admin").begin() as connection:
+            connection.execute(text(
+                "INSERT INTO cargo_window (model_version, number, from_at, from_id, to_at, to_id, rows, threshold, "
+                "drift, estimated_accuracy, estimate_low, estimate_high, calibration_error) "
+                "VALUES (:version, 1, now(), 0, now(), 0, 50, 0.001, false, 0.8, 0.7, 0.9, :error)"),
+                {"version": self.number, "error": error})
+
     def read(self, view, role="dashboard", where=""):
         return self.databases.query("target", f"SELECT * FROM {view} WHERE model_version = :version {where}",  # noqa: S608
                                     role, version=self.number)
@@ -65,6 +74,7 @@ def test_truths_count_when_they_come_with_the_row_and_when_they_come_later(versi
 
 
 def test_without_truths_there_is_an_estimate_with_its_band(version):
+    version.calibrated(0.0)
     confidences = [0.6, 0.8, 0.9, 0.99]
     for confidence in confidences:
         version.mirror(version.answer(1, confidence=confidence), None)
@@ -79,17 +89,24 @@ def test_the_band_of_an_estimate_holds_the_calibration_error_measured_at_trainin
     confidences = [0.8] * 100
     for confidence in confidences:
         version.answer(1, confidence=confidence)
-    admin = version.databases.engine("target", "admin")
-    with admin.begin() as connection:
-        connection.execute(text(
-            "INSERT INTO cargo_window (model_version, number, from_at, from_id, to_at, to_id, rows, threshold, drift, "
-            "estimated_accuracy, estimate_low, estimate_high, calibration_error) "
-            "VALUES (:version, 1, now(), 0, now(), 0, 50, 0.001, false, 0.8, 0.7, 0.9, 0.03)"),
-            {"version": version.number})
+    version.calibrated(0.03)
     (found,) = version.read("cargo_accuracy")
     told = [found[name] for name in ("estimated_accuracy", "estimate_low", "estimate_high")]
     assert told == pytest.approx(estimate(np.array(confidences), 0.03), abs=1e-6)
     assert found["estimate_high"] - found["estimated_accuracy"] > 0.03 + 0.05
+
+
+def test_an_estimate_whose_calibration_error_is_not_known_has_no_band(version):
+    """As of a version that has answered in shadow only, which has no blocks."""
+    identity = version.answer(1, purpose="shadow")
+    version.mirror(identity, 1)
+    (found,) = version.read("cargo_accuracy")
+    assert (found["purpose"], found["estimated_accuracy"]) == ("shadow", 0.75)
+    assert (found["estimate_low"], found["estimate_high"]) == (None, None)
+    version.answer(1)
+    (found,) = query(version.databases.engine("target", "dashboard"), "running_accuracy", rows=1000)
+    assert found["model_version"] == version.number
+    assert (found["estimate_low"], found["estimate_high"]) == (None, None)
 
 
 def test_champion_and_challenger_are_held_apart(version):

@@ -35,6 +35,8 @@ def test_accuracy_is_measured_where_there_are_labels_and_estimated_in_any_case()
     (line,) = model_lines({"accuracy": ACCURACY})
     assert line == ("accuracy", "version 3, newest 1,000 answers: none has a label; its confidence promises 92.4% "
                                 "(90.0% to 94.8%)")
+    ((_, words),) = model_lines({"accuracy": ACCURACY | {"estimate_low": None, "estimate_high": None}})
+    assert words.endswith("its confidence promises 92.4% (error not known)")
     labelled = ACCURACY | {"labelled": 812, "accuracy": 0.931, "accuracy_low": 0.91, "accuracy_high": 0.95}
     ((_, words),) = model_lines({"accuracy": labelled})
     assert "93.1% (91.0% to 95.0%) right of 812 with a label" in words
