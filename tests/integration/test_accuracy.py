@@ -125,6 +125,8 @@ def test_the_truth_of_another_image_judges_no_answer(version, changes, labelled)
     version.mirror(version.answer(1), 2, **changes)
     (found,) = version.read("cargo_accuracy")
     assert (found["predicted"], found["labelled"], found["correct"]) == (1, labelled, 0)
+    (answer,) = version.read("cargo_result_history")
+    assert (answer["truth"], answer["correct"]) == ((2, False) if labelled else (None, None))
 
 
 def test_rejected_rows_are_no_answers_and_old_ones_are_left_out_on_request(version):
