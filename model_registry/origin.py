@@ -30,6 +30,11 @@ class Origin:
         """The model's graph, if there is one."""
         return self.path / MODEL if self.path and (self.path / MODEL).is_file() else None
 
+    def digest(self) -> str | None:
+        """SHA-256 of the weights in hex; None for ImageNet's, or if there are none."""
+        file = self.path / WEIGHTS if self.path and self.path.is_dir() else self.path
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.is_file() else None
+
     def start(self, network: GroundNet) -> None:
         """Give the network these weights. Raises CargostreamError if they cannot be had or do not fit."""
         if self.path is None:

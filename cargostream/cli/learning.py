@@ -76,17 +76,23 @@ def origin_of(settings: Settings, weights: str, scratch: Path) -> "Origin | None
     return champion(settings, scratch / "champion") if weights == "champion" else named_origin(weights)
 
 
+def embedder_of(embedder: Path | None, origin: "Origin | None", settings: Settings, scratch: Path) -> Path:
+    """The model that embeds: the given one, else the one that training starts from, else the champion."""
+    from model_registry.origin import champion
+
+    file = embedder or (origin and origin.onnx) or champion(settings, scratch / "embedder").onnx
+    assert file is not None, "a champion that opened has a graph"  # noqa: S101
+    return file
+
+
 def embeddings_by(embedder: Path | None, origin: "Origin | None", settings: Settings, scratch: Path,
                   sets: Sets) -> Callable[[str], npt.NDArray[np.float32]]:
-    """From a set's name to embeddings of its images, (n, E): by the given model, else by the one that training starts
-    from, else by the champion. Nothing is fetched or opened before it is asked for."""
+    """From a set's name to embeddings of its images, (n, E), by what `embedder_of` tells. Nothing is fetched or opened
+    before it is asked for."""
     def embed(name: str) -> Any:
         from model_registry.embed import open_embedder
-        from model_registry.origin import champion
 
-        file = embedder or (origin and origin.onnx) or champion(settings, scratch / "embedder").onnx
-        assert file is not None, "a champion that opened has a graph"  # noqa: S101
-        model = open_embedder(file)
+        model = open_embedder(embedder_of(embedder, origin, settings, scratch))
         return model.embed(sets(name, model.size).pixels)
 
     return embed

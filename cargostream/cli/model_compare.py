@@ -1,5 +1,6 @@
 """`cargostream model compare`."""
 
+import hashlib
 import json
 import tempfile
 import time
@@ -36,11 +37,11 @@ def compare(
     summary.json and comparison.png. Needs the extra `train`.
     """
     need_packages()
-    from cargostream.cli.learning import Sets, embeddings_by, origin_of
+    from cargostream.cli.learning import Sets, embedder_of, embeddings_by, origin_of
     from model_registry.compare import START, Run, all_runs, draw, measured, summary, table
     from model_registry.fit import CONTINUED, device_named
-    from model_registry.keep import STRATEGIES
-    from model_registry.lesson import check, lesson_of_days
+    from model_registry.keep import EMBEDDED, STRATEGIES
+    from model_registry.lesson import NEW, OLD, check, lesson_of_days
     from model_registry.network import GroundNet
     from model_registry.train import Order, taught
 
@@ -58,9 +59,15 @@ def compare(
                          epochs=epochs or CONTINUED.epochs)
         load = Sets(store or settings.image_store, recipe.size, skip=False)
         sets = {name: load(f"evaluation-{name}") for name in ("monday", "tuesday")}
+        if set(strategies) & set(EMBEDDED):
+            embedder = embedder_of(embedder, origin, settings, Path(scratch))
         embed = embeddings_by(embedder, origin, settings, Path(scratch), load)
-        decided = asdict(recipe) | {"budget": budget, "from": origin.words, "device": device_named(device).type,
-                                    "embedder": embedder.name if embedder else None, "seed": first_seed}
+        for name in (OLD, NEW):
+            load(name)
+        # By content: what lies behind a name may be another when a comparison goes on.
+        decided = asdict(recipe) | load.list_digests() | {
+            "budget": budget, "from": origin.words, "weights": origin.digest(), "device": device_named(device).type,
+            "embedder": _digest(embedder or origin.onnx), "seed": first_seed}
 
         def train(keep: str, seed: int) -> Run:
             began = time.monotonic()
@@ -90,3 +97,7 @@ def compare(
         out.print_json(json.dumps(found))
     else:
         out.print(table(found, budget), end="")
+
+
+def _digest(file: Path | None) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.is_file() else None
