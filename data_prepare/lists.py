@@ -1,6 +1,7 @@
 """The list of a set: one JSON line for each image; a set exists when its list does, so the list is written last."""
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,20 @@ def read_entries(listing: Path) -> list[Entry]:
     if not entries:
         raise CargostreamError(f"The image list {listing} is empty.")
     return entries
+
+
+def hashed(root: Path, entries: Sequence[Entry]) -> list[Entry]:
+    """The lines, each with a digest: that of the list, or else that of the file below `root`.
+
+    Raises:
+        CargostreamError: a file without a digest cannot be read.
+    """
+    try:
+        return [entry if entry.sha256 else msgspec.structs.replace(
+            entry, sha256=hashlib.sha256((root / entry.image_path).read_bytes()).hexdigest()) for entry in entries]
+    except OSError as error:
+        raise CargostreamError(f"The list has no SHA-256 of {error.filename}, and the file cannot be read: "
+                               f"{error.strerror}.") from error
 
 
 def write_lines(file: Path, lines: Sequence[msgspec.Struct]) -> None:

@@ -38,12 +38,12 @@ def check(
     """
     from data_prepare.check import Limits
     from data_prepare.check import check as judge
-    from data_prepare.lists import read_entries
+    from data_prepare.lists import hashed, read_entries
 
     store = store or load_settings().image_store
     files = [_list_file(store, name) for name in lists]
     known = None if reference == "none" else _list_file(store, reference)
-    others = [(file.stem, read_entries(file)) for file in (_list_file(store, name) for name in against)]
+    others = [(file.stem, hashed(store, read_entries(file))) for file in (_list_file(store, name) for name in against)]
     sets = [_examined(store, file) for file in files]
     found, moved = judge(sets, others, _examined(store, known) if known else None,
                          Limits(max_mix, max_shift, significance))

@@ -14,7 +14,7 @@ from data_prepare import examine as module
 from data_prepare.check import Limits, check, differences, overlaps
 from data_prepare.examine import Examined, examine
 from data_prepare.files import Limits as FileLimits
-from data_prepare.lists import Entry, Listed, write_lines
+from data_prepare.lists import Entry, Listed, hashed, read_entries, write_lines
 from data_prepare.photograph import photograph
 from data_prepare.spoil import spoil
 
@@ -98,6 +98,20 @@ def test_shared_images_are_found_by_digest_between_all_lists() -> None:
     assert overlaps([("train", train), ("test", test)], [("measured", measured)]) == [
         "train and measured share 2 images, the first is train/2.jpg = measured/1.jpg"]
     assert len(overlaps([("train", train), ("copy", train)], [("measured", measured)])) == 3
+
+
+def test_lists_without_digests_are_held_against_by_their_files(made: Callable[..., Path], tmp_path: Path) -> None:
+    listing = made("a", 0)
+    entries = read_entries(listing)
+    for number in range(5):
+        changed(listing, number, sha256=None)
+    bare = read_entries(listing)
+    assert overlaps([("a", entries)], [("bare", bare)]) == []
+    assert overlaps([("a", entries)], [("bare", hashed(tmp_path, bare))]) == [
+        "a and bare share 5 images, the first is a-0.jpg = a-0.jpg"]
+    (tmp_path / "a-3.jpg").unlink()
+    with pytest.raises(CargostreamError, match=r"no SHA-256 of .*a-3\.jpg, and the file cannot be read"):
+        hashed(tmp_path, bare)
 
 
 def some(counts: list[int], shift: float, seed: int, name: str = "some") -> Examined:
