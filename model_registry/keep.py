@@ -35,8 +35,9 @@ def at_random(vectors: Vectors, labels: Rows, budget: int, rng: np.random.Genera
 
 
 def grasp(vectors: Vectors, labels: Rows, budget: int, rng: np.random.Generator) -> Rows:
-    """As many of each class, the prototypical ones likely and first: without replacement, with a probability inverse
-    to the distance from the class's mean (GRASP, Harun et al., arXiv 2308.13646)."""
+    """As many of each class, prototypical ones more likely: drawn once and without replacement, with weights inverse to
+    the distance from the class's mean. Those are GRASP's (Harun et al., arXiv 2308.13646); its order, from prototypical
+    to not, is of no use here, as all that is kept is learnt together."""
     kept = []
     for label, quota in shares(labels, budget).items():
         members = np.flatnonzero(labels == label)

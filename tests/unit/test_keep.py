@@ -88,12 +88,11 @@ def test_one_class_alone_is_kept_up_to_the_budget() -> None:
     assert len(closest_pairs(l1)(vectors_of(labels), labels, 5, generator())) == 5
 
 
-def test_grasp_takes_what_is_near_the_mean_of_its_class_more_often_and_first() -> None:
+def test_grasp_takes_what_is_near_the_mean_of_its_class_more_often() -> None:
     # The mean of the class is 0: 50 images lie at 1 from it, 50 at 10, which are a tenth as likely.
     vectors = np.repeat(np.array([[1.0], [-1.0], [10.0], [-10.0]], np.float32), 25, axis=0)
     labels = np.zeros(100, np.int64)
     runs = [grasp(vectors, labels, 45, generator(seed)) for seed in range(100)]
     near = np.mean([rows < 50 for rows in runs], axis=0)
     assert near.mean() > 0.7
-    assert near[:10].mean() > near[35:].mean() + 0.05
     assert near.mean() < 1  # less prototypical ones come too
