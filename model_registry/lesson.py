@@ -10,7 +10,7 @@ from cargostream.errors import CargostreamError, UsageError
 from cargostream.labels import CARGO_LABELS
 from model_registry.keep import NONE, SELECTIONS
 from model_registry.load import Images
-from model_registry.splits import TRAIN, VALIDATION, split
+from model_registry.splits import TEST, TRAIN, VALIDATION, split
 
 OLD, NEW = "monday", "tuesday"
 DAYS = {OLD: (OLD,), NEW: (NEW,), "both": (OLD, NEW)}
@@ -26,7 +26,8 @@ Embed = Callable[[str], npt.NDArray[np.float32]]
 class Lesson:
     """`train` is learnt; `clean` (n,) tells which of it is of an undamaged day, and `kept` counts those of an old one.
     `validation` decides how sure the model may be. `known` becomes the reference: images of days that it knows and has
-    not learnt; `day` (n,) tells which of `days` each of them is of."""
+    not learnt; `day` (n,) tells which of `days` each of them is of. On `test` the result is measured, and nothing else
+    depends on it; None if only other sets measure."""
 
     train: Images
     clean: npt.NDArray[np.bool_]
@@ -35,6 +36,7 @@ class Lesson:
     days: tuple[str, ...]
     day: npt.NDArray[np.int64]
     kept: int = 0
+    test: Images | None = None
 
 
 def lesson_of_days(days: str, keep: str, budget: int, seed: int, load: Load, embed: Embed) -> Lesson:
@@ -54,7 +56,7 @@ def lesson_of_days(days: str, keep: str, budget: int, seed: int, load: Load, emb
         clean=np.concatenate([np.full(len(learnt[name]), name == OLD) for name in order]),
         validation=_joined([images[name].where(parts[name] == VALIDATION) for name in order]),
         known=_joined(known), days=DAYS[days], day=np.repeat(np.arange(len(known)), [len(each) for each in known]),
-        kept=kept)
+        kept=kept, test=_joined([images[name].where(parts[name] == TEST) for name in order]))
 
 
 def selected(images: Images, rows: npt.NDArray[np.int64], keep: str, budget: int, seed: int,

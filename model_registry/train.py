@@ -96,6 +96,8 @@ def train_model(lesson: Lesson, measured: Mapping[str, Images], order: Order, fo
             training=_described(lesson, order) | calibration | {"minutes": minutes},
             reference=reference_of(network, lesson, learnt, signatures))
         figures: dict[str, float] = {}
+        if lesson.test:
+            figures["test accuracy"] = round(figures_on(model, lesson.test.pixels, lesson.test.labels).accuracy, 4)
         for name, images in measured.items():
             found = figures_on(model, images.pixels, images.labels)
             figures |= {f"{name} {key}": value for key, value in named(found).items()}

@@ -96,6 +96,7 @@ def test_the_first_is_champion_and_the_second_goes_on_from_it(trained: list[dict
     assert manifest.training["from"] == "days version 1"
     assert (manifest.training["width"], manifest.input_size) == (0.25, 32)  # those of the weights
     assert manifest.training["kept images"] == 7
+    assert 0 <= manifest.evaluation["test accuracy"] <= 1
     assert manifest.training["images"] == 5 * (COUNT - 2) + 7
     assert manifest.training["command"].startswith("cargostream model train --days both --keep grasp --budget 7 ")
 

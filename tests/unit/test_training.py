@@ -172,6 +172,9 @@ def test_both_days_are_the_new_one_and_what_is_kept() -> None:
     assert len(lesson.train) == 5 * 24 + 15
     assert len(lesson.validation) == 5 * (2 + 3)
     assert not learnt & set(lesson.validation.digests)
+    assert lesson.test is not None
+    assert len(lesson.test) == 5 * (2 + 3)
+    assert not (learnt | set(lesson.validation.digests)) & set(lesson.test.digests)
 
 
 def test_the_reference_is_of_each_day_and_was_not_learnt() -> None:
