@@ -19,7 +19,7 @@ from cargostream.settings import load_settings
 def compare(
     seeds: int = typer.Option(3, min=1, max=100, help="Trainings of each strategy, each with a seed of its own."),
     first_seed: int = typer.Option(1, "--seed", min=0, help="The first of the seeds."),
-    budget: int = typer.Option(220, min=1, help="How many of Monday's images are kept, by whatever strategy."),
+    budget: int = typer.Option(400, min=1, help="How many of Monday's images are kept, by whatever strategy."),
     keeps: list[str] = typer.Option([], "--keep", help="Compare this strategy; may be repeated. Default: all of them."),
     weights: str = typer.Option("champion", help="What to start from: champion, an artifact folder or a .npz file."),
     embedder: Path | None = typer.Option(None, help="ONNX model whose embeddings are compared; default: the model that "
