@@ -204,7 +204,7 @@ def test_answers_wait_for_a_registry_that_is_away_and_hold_up_no_other_version(w
     assert watched.test_all() == 1
     assert watched.test_all() == 0
     assert unknown.windows() == []
-    assert len([line for line in caplog.messages if "out of reach" in line]) == 1
+    assert len([line for line in caplog.messages if f"version {unknown.version} wait" in line]) == 1
     monkeypatch.setattr(references, "RETRY_S", 0.0)
     put_in_cache(watched.settings.home, unknown.version, None)
     watched.references = References(watched.settings)

@@ -46,7 +46,7 @@ def running_parts(home: Path) -> Iterator[Parts]:
             worker.kill()
 
 
-def until(ask: Callable[[], T], what: str, deadline_s: float = 30) -> T:
+def until(ask: Callable[[], T], what: str, deadline_s: float = 60) -> T:
     """Ask until the answer is true; the answer."""
     deadline = time.monotonic() + deadline_s
     while not (found := ask()):
