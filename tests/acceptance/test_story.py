@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from cargostream.settings import load_settings
 from data_prepare.sets import SETS, ensure_set
 from model_registry.mlflow_write import set_alias
 from tests.support.mistaken import write_mistaken
@@ -33,8 +34,8 @@ class Told:
             ensure_set(home / "images", name, sets=SMALL)
         self.run("up")
         made = json.loads(self.run("model", "register", str(write_mistaken(home.parent / "mistaken")), "--json").stdout)
-        uri = json.loads(self.run("status", "--json").stdout)
-        set_alias(mlflow_of(uri, home), "cargo-ground", "champion", made["version"])
+        assert json.loads(self.run("status", "--json").stdout)["running"]
+        set_alias(load_settings(home).tracking_uri, "cargo-ground", "champion", made["version"])
         self.done = self.run("story", "--rate", "40", "--budget", "40", "--json", check=False)
         assert self.done.stdout, self.done.stderr[-3000:]
         self.found = json.loads(self.done.stdout)
@@ -48,13 +49,6 @@ class Told:
 
     def met(self, part):
         return next(one["met"] for one in self.found["expectations"] if part in one["what"])
-
-
-def mlflow_of(status, home):
-    from cargostream.settings import load_settings
-
-    assert status["running"]
-    return load_settings(home).tracking_uri
 
 
 @pytest.fixture(scope="module")
