@@ -1,6 +1,6 @@
 """What a swap costs: the alias champion moves again and again while rows stream.
 
-usage: python -m benchmarks.swaps [--swaps 20] [--rate 50] [--pause 3] [--other FOLDER] [--challenger]
+usage: python -m benchmarks.swaps [--swaps 20] [--rate 50] [--pause 3] [--other FOLDER] [--challenger] [--out FOLDER]
 """
 
 import argparse
@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -16,14 +17,16 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, Row
 
+from benchmarks import machine
 from benchmarks.__main__ import STARTER
 from benchmarks.bulk import wait_for
+from benchmarks.mistaken import write_mistaken
 from benchmarks.stack import Stack, fresh_stack
 from cargostream.database import engine
 from cargostream.decode import to_array
 from cargostream.records import CHALLENGER
 from cargostream.served import MANIFEST, open_model
-from cargostream.settings import load_settings
+from cargostream.settings import CLONE, load_settings
 from cargostream.sql import load_sql
 
 SETTLED_S = 0.5
@@ -99,22 +102,51 @@ def _last_id(source: Engine) -> int:
         return int(connection.execute(load_sql("benchmarks.sql", "last_id")).one().id)
 
 
+def markdown(report: dict[str, Any]) -> str:
+    """The figures as a page for people."""
+    around, between = f"within {SETTLED_S} s of a swap", "between swaps"
+    lines: list[tuple[str, ...]] = [("", "p50", "p99", "max"), ("---",) * 4]
+    for words, name in (("alias moved to first row by the new version, s", "alias_to_first_row_s"),
+                        (f"receipt to prediction, {around}, ms", "worker_around_ms"),
+                        (f"receipt to prediction, {between}, ms", "worker_between_ms"),
+                        (f"row to stored prediction, {around}, ms", "latency_around_ms"),
+                        (f"row to stored prediction, {between}, ms", "latency_between_ms")):
+        lines.append((words, *(f"{report[name][which]:g}" for which in ("p50", "p99", "max"))))
+    return "\n".join([
+        "# Swaps", "",
+        f"{report['at']}, {report['machine']['cores']} cores: {report['swaps']} swaps between two models whose answers "
+        f"differ, {report['rows']:,} rows at {report['rate']:g} a second"
+        f"{', a challenger at work' if report['challenger'] else ''}; {report['rows_around']:,} of the rows were "
+        f"around a swap. Wrong by what their recorded version says offline: {report['wrong']}. The worst row around a "
+        f"swap took {report['latency_extra_ms']:g} ms more than the median between swaps ({report['worker_extra_ms']:g}"
+        " ms in the worker). Made by `python -m benchmarks.swaps`.", "",
+        *("| " + " | ".join(line) + " |" for line in lines), ""])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.swaps", description="Measure what a swap costs.")
     parser.add_argument("--swaps", type=int, default=20)
     parser.add_argument("--rate", type=float, default=50, help="rows per second")
     parser.add_argument("--pause", type=float, default=3, help="seconds between two swaps")
-    parser.add_argument("--other", type=Path, help="artifact to swap with the starter; default: a copy of it")
+    parser.add_argument("--other", type=Path, help="artifact to swap with the starter; default: one that answers "
+                        "every image with another class")
     parser.add_argument("--challenger", action="store_true", help="have a challenger at work, too")
+    parser.add_argument("--out", type=Path, default=CLONE / "benchmarks", help="folder of swaps.json and swaps.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, fresh_stack(load_settings().download_cache) as stack:
         stack.run("up")
         stack.run("data", "synthesize", "stream")
-        other = options.other or copy_of(STARTER, Path(scratch), "other")
+        other = options.other or write_mistaken(Path(scratch, "mistaken"))
         artifacts = {stack.serve(folder): folder for folder in (copy_of(STARTER, Path(scratch), "first"), other)}
         if options.challenger:
             stack.name(stack.register(copy_of(STARTER, Path(scratch), "challenger")), CHALLENGER)
-        print(json.dumps(measure(stack, artifacts, options.swaps, options.rate, options.pause), indent=2))
+        found = measure(stack, artifacts, options.swaps, options.rate, options.pause)
+    report = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.describe(),
+              "rate": options.rate, "challenger": options.challenger, **found}
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "swaps.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (options.out / "swaps.md").write_text(markdown(report), encoding="utf-8")
+    print(markdown(report))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import sys
 
 import pytest
 
+from benchmarks.mistaken import write_mistaken
 from cargostream.settings import load_settings
 from data_prepare.sets import SETS, ensure_set
 from model_registry.mlflow_write import set_alias
-from tests.support.mistaken import write_mistaken
 from tests.support.processes import left_over
 
 SMALL = {name: chosen._replace(counts=tuple(max(12, count // 20) for count in chosen.counts))
