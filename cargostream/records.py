@@ -12,6 +12,8 @@ SOURCE_TOPIC = "postgres-source-cargo"
 PREDICTIONS_TOPIC = "cargo-predictions"
 INGEST_TOPIC = "cargo-ingest"
 EVENTS_TOPIC = "cargo-events"
+REPLAY_TOPIC = "cargo-replay"
+"""Source records again, to be answered again behind live rows: see `cargostream.replays`."""
 DEAD_LETTER_TOPIC = "cargo-dead-letter"
 
 PARTITIONS = 8
@@ -22,10 +24,12 @@ SINK_CONNECTOR = "postgres-sink-connector"
 INGEST_CONNECTOR = "ingest-sink-connector"
 
 WORKER_GROUP = "cargostream-worker"
+REPLAY_GROUP = "cargostream-replay"
 
 READER_GROUPS = {
     f"connect-{INGEST_CONNECTOR}": (INGEST_TOPIC,),
     WORKER_GROUP: (SOURCE_TOPIC,),
+    REPLAY_GROUP: (REPLAY_TOPIC,),
     f"connect-{SINK_CONNECTOR}": (SOURCE_TOPIC, PREDICTIONS_TOPIC, EVENTS_TOPIC),
 }
 """Consumer groups and the topics that they read. Connect names the group of a sink after its connector."""

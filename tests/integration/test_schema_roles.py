@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from cargostream.database import engine
+from cargostream.records import DEAD_LETTER_TOPIC, REPLAY_TOPIC
 from connectors.schema import ROLES, apply_schema
 from connectors.topics import DATA_TOPICS
 
@@ -210,5 +211,5 @@ def test_capture_may_follow_the_log(databases):
 def test_every_data_topic_has_someone_who_applies_it(databases):
     applied = "SELECT pg_get_triggerdef(oid) AS definition FROM pg_trigger WHERE tgrelid = 'inbox'::regclass"
     definitions = " ".join(row["definition"] for server in ROLES for row in databases.query(server, applied))
-    for topic in set(DATA_TOPICS) - {"cargo-dead-letter"}:
+    for topic in set(DATA_TOPICS) - {DEAD_LETTER_TOPIC, REPLAY_TOPIC}:
         assert f"'{topic}'" in definitions

@@ -15,12 +15,19 @@ from confluent_kafka import Consumer, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 import compose.kafka
-from cargostream.records import DEAD_LETTER_TOPIC, EVENTS_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC
+from cargostream.records import (
+    DEAD_LETTER_TOPIC,
+    EVENTS_TOPIC,
+    PARTITIONS,
+    PREDICTIONS_TOPIC,
+    REPLAY_TOPIC,
+    SOURCE_TOPIC,
+)
 from cargostream.settings import Settings
 from compose.kafka import broker
 from compose.parts import Service
 
-TOPICS = (SOURCE_TOPIC, PREDICTIONS_TOPIC, EVENTS_TOPIC, DEAD_LETTER_TOPIC)
+TOPICS = (SOURCE_TOPIC, PREDICTIONS_TOPIC, REPLAY_TOPIC, EVENTS_TOPIC, DEAD_LETTER_TOPIC)
 
 LAUNCH = Path(compose.kafka.__file__).with_name("launch.py")
 MORTAL = (sys.executable, "-I", "-S", str(LAUNCH), str(int(signal.SIGKILL)), "-", str(os.getpid()), "--")
