@@ -14,6 +14,10 @@ class Service:
     answers False until then; a CargostreamError says what waiting will not change, and is shown at once. `deadline`
     (seconds) is for one start, from `prepare` to ready. An `eager` service starts beside what it needs, because it
     waits for it by itself; it is still stopped before it.
+
+    `alive` is asked in a thread every few seconds from then on, and must answer True while the process does what it
+    can, be it only waiting for another. Without an answer for long, or at once when it raises a CargostreamError that
+    says why, the process is killed and started again. Without it, a service lives as long as its process.
     """
 
     name: str
@@ -25,6 +29,7 @@ class Service:
     cwd: Path = Path("/")
     uid: int | None = None
     eager: bool = False
+    alive: Callable[[], bool] | None = None
     deadline: float = 60.0
     stop_signal: int = SIGTERM
     stop_deadline: float = 15.0

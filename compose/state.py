@@ -69,6 +69,23 @@ def running(home: Path) -> bool:
     return False
 
 
+def take_pid_file(home: Path) -> int:
+    """Lock `run/supervisor.pid` for the life of this process and write the process id; returns the descriptor.
+
+    Raises:
+        CargostreamError: another supervisor runs on this home folder.
+    """
+    descriptor = os.open(home / "run" / "supervisor.pid", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise CargostreamError(f"The stack in {home} is already running; `cargostream down` stops it.") from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
 def read_status(home: Path) -> dict[str, Any] | None:
     """What the running supervisor last wrote to `run/status.json`; None when none runs."""
     return _last_status(home) if running(home) else None

@@ -51,15 +51,27 @@ def supervise(only: tuple[str, ...]) -> None:
     Raises:
         CargostreamError: another one runs on this folder.
     """
-    from compose.state import ensure_home
-    from compose.supervisor import Supervisor, take_pid_file
+    from compose.state import ensure_home, take_pid_file
+    from compose.supervisor import Supervisor
 
     settings = load_settings()
     ensure_home(settings.home)
     take_pid_file(settings.home)
     chosen = parts(settings, only)
     names = {part.name for part in chosen}
-    asyncio.run(Supervisor(settings.home, chosen, FLOWING if names.issuperset(FLOWING) else ()).run())
+    flowing = FLOWING if names.issuperset(FLOWING) else ()
+    asyncio.run(Supervisor(settings.home, chosen, flowing, lambda name, why: _tell_stuck(settings, name, why)).run())
+
+
+def _tell_stuck(settings: Settings, name: str, why: str) -> None:
+    from datetime import UTC, datetime
+
+    from cargostream.events import report
+    from cargostream.records import Event
+
+    kind = "worker_stuck" if name.startswith("worker-") else "part_stuck"
+    report(settings, Event(kind, "alarm", name, f"{why}; it was killed and started again.",
+                           datetime.now(UTC).isoformat()))
 
 
 def _schema(settings: Settings) -> None:

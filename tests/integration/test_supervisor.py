@@ -18,15 +18,16 @@ import pytest
 
 import compose.state
 from cargostream.errors import CargostreamError
-from compose.supervisor import take_pid_file
+from compose.state import take_pid_file
 
 LAUNCH = str(Path(compose.__file__).with_name("launch.py"))
 
 PRELUDE = """
 import asyncio, os, pathlib, signal, subprocess, sys, time
-from compose import supervisor
+from compose import book, keep, logs, supervisor
 from compose.parts import Repeated, Service, Step
-from compose.supervisor import Supervisor, take_pid_file
+from compose.state import take_pid_file
+from compose.supervisor import Supervisor
 
 home = pathlib.Path(sys.argv[1])
 CHILD = '''
@@ -129,6 +130,47 @@ def test_a_service_that_dies_is_started_again_and_counted(start: Start, tmp_path
     assert events(tmp_path) == ["started a", "started a"]
 
 
+HUNG = """
+from cargostream.errors import CargostreamError
+keep.ASK_EVERY = 0.1
+def answers(): return not (home / "hung").exists()
+def says():
+    if (home / "hung").exists(): raise CargostreamError((home / "hung").read_text())
+    return True
+"""
+
+
+def test_a_service_that_no_longer_answers_is_killed_and_started_again(start: Start, tmp_path: Path) -> None:
+    start('[service("stubborn", alive=answers), service("other", alive=answers)]', before=HUNG)
+    part = until(lambda: status(tmp_path)["ready_s"] and status(tmp_path)["parts"]["stubborn"], "both are ready")
+    psutil.Process(part["pid"]).suspend()
+    (tmp_path / "hung").touch()
+    died = until(lambda: (now := status(tmp_path)["parts"]["stubborn"])["error"] and now, "it is killed")
+    assert died["error"] == "stubborn did not answer for 1 s and was killed."
+    (tmp_path / "hung").unlink()
+    again = until(lambda: (now := status(tmp_path)["parts"]["stubborn"])["state"] == "ready" and now, "it is ready")
+    assert again["restarts"] >= 1
+    assert not psutil.pid_exists(part["pid"])
+
+
+def test_a_refusal_now_and_then_kills_nothing(start: Start, tmp_path: Path) -> None:
+    start('[service("a", alive=lambda: (home / "asked").open("a").write("x") and next(turns) % 6 == 5)]',
+          before=f"{HUNG}\nimport itertools; turns = itertools.count()")
+    until(lambda: (tmp_path / "asked").exists() and len((tmp_path / "asked").read_text()) > 15, "it was asked often")
+    assert status(tmp_path)["parts"]["a"]["restarts"] == 0
+
+
+def test_a_service_that_says_itself_that_it_is_stuck_is_killed_at_once_and_told(start: Start, tmp_path: Path) -> None:
+    start('[service("a", alive=says)]', "(), lambda *words: (home / 'told').write_text('|'.join(words))",
+          before=f"{HUNG}\nkeep.REFUSALS = 10**6")
+    first = until(lambda: (part := status(tmp_path)["parts"].get("a")) and part["state"] == "ready" and part, "ready")
+    (tmp_path / "hung").write_text("a made no progress for 30 s")
+    until(lambda: (tmp_path / "told").exists(), "it is told")
+    (tmp_path / "hung").unlink()
+    until(lambda: (part := status(tmp_path)["parts"]["a"])["state"] == "ready" and part["pid"] != first["pid"], "again")
+    assert (tmp_path / "told").read_text() == "a|a made no progress for 30 s"
+
+
 def test_a_service_that_cannot_start_fails_with_its_cause(start: Start, tmp_path: Path) -> None:
     start('[service("a", argv=(sys.executable, "-c", "print(\'the cause\'); raise SystemExit(7)"))]')
     until(lambda: state(tmp_path, "a") == "failed", "a has failed")
@@ -145,7 +187,7 @@ def test_a_service_that_never_becomes_ready_is_killed_at_its_deadline(start: Sta
 
 def test_what_has_failed_is_tried_again_all_the_same(start: Start, tmp_path: Path) -> None:
     start('[service("a", argv=("sh", "-c", "[ -e go ] && touch a && exec sleep 60"), cwd=home),'
-          ' Step("step", lambda: (home / "go").stat(), deadline=0)]', before="supervisor.LONGEST_PAUSE = 0.3")
+          ' Step("step", lambda: (home / "go").stat(), deadline=0)]', before="keep.LONGEST_PAUSE = 0.3")
     until(lambda: state(tmp_path, "a") == state(tmp_path, "step") == "failed", "both have failed")
     (tmp_path / "go").touch()
     until(lambda: status(tmp_path)["ready_s"], "both are ready")
@@ -156,7 +198,7 @@ def test_what_has_failed_is_tried_again_all_the_same(start: Start, tmp_path: Pat
 def test_a_start_that_fails_in_an_unforeseen_way_is_a_failed_start(start: Start, tmp_path: Path) -> None:
     start('[Service("a", ("true",), lambda: True,'
           ' prepare=lambda: subprocess.run(["sleep", "9"], timeout=0.01, check=True))]',
-          before="supervisor.LONGEST_PAUSE = 0.01")
+          before="keep.LONGEST_PAUSE = 0.01")
     until(lambda: state(tmp_path, "a") == "failed", "a has failed")
     assert "timed out after" in status(tmp_path)["parts"]["a"]["error"]
 
@@ -183,7 +225,7 @@ def test_a_log_that_cannot_be_cut_leaves_the_others(start: Start, tmp_path: Path
     logs = tmp_path / "logs"
     (logs / "one.log.1").mkdir()
     (logs / "one.log").write_text("x" * 20)
-    start('[service("a")]', before="supervisor.LOG_LIMIT, supervisor.LOOK_EVERY = 10, 0.1")
+    start('[service("a")]', before="logs.LOG_LIMIT, supervisor.LOOK_EVERY = 10, 0.1")
     until(lambda: state(tmp_path, "a") == "ready", "a is ready")
     (logs / "two.log").write_text("y" * 20)
     until(lambda: (logs / "two.log.1").exists() and (logs / "two.log").stat().st_size == 0, "the other one is cut")
@@ -244,7 +286,7 @@ def test_stopping_waits_for_what_outlives_a_killed_supervisor(start: Start, tmp_
 def test_a_supervisor_that_does_not_answer_is_killed_and_its_parts_are_gone(start: Start, tmp_path: Path,
                                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compose.state, "STOP_SLACK", 1.0)
-    process = start('[service("a", death_signal=15)]', before="supervisor.longest_stop = lambda parts: -3")
+    process = start('[service("a", death_signal=15)]', before="book.longest_stop = lambda parts: -3")
     until(lambda: status(tmp_path)["ready_s"], "all ready")
     parts = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGSTOP)

@@ -17,7 +17,7 @@ from compose.parts import Part, Service, Step, longest_stop
 from compose.render import render, template
 from compose.secrets import ROLES, ensure_secrets
 from compose.services import services
-from compose.supervisor import take_pid_file
+from compose.state import take_pid_file
 
 
 def test_passwords_are_made_once_and_private(tmp_path: Path) -> None:
