@@ -5,13 +5,13 @@ from: on what it has learnt a model is surer of itself than it ever will be on n
 """
 
 import io
-import zlib
 from dataclasses import dataclass, fields
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cargostream.arrays import BadArrays, read_arrays
 from cargostream.errors import ModelRefused
 
 REFERENCE = "reference.npz"
@@ -55,10 +55,10 @@ def read_reference(data: bytes, classes: int | None = None) -> Reference:
         ModelRefused: these are not such bytes, or their parts do not fit together.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            reference = Reference(**{field.name: arrays[field.name] for field in fields(Reference)})
-    except (OSError, EOFError, ValueError, KeyError, RuntimeError, BadZipFile, zlib.error) as error:
+        arrays: dict[str, Any] = read_arrays(data, [field.name for field in fields(Reference)])
+    except BadArrays as error:
         raise ModelRefused(f"The model's {REFERENCE} cannot be used: {error}.") from error
+    reference = Reference(**arrays)
     if wrong := _wrong_type(reference) or _wrong_shape(reference, classes) or _wrong_value(reference):
         raise ModelRefused(f"The model's {REFERENCE} cannot be used: {wrong}.")
     return reference

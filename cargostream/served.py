@@ -14,16 +14,16 @@ Who promotes a model and who serves it open it by the same function, so that wha
 """
 
 import hashlib
-import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from cargostream.arrays import BadArrays, read_arrays
 from cargostream.errors import ModelRefused, RejectCode, Rejection
 from cargostream.reference import REFERENCE, Reference, embedding_distance, read_reference
 
@@ -197,6 +197,9 @@ def _session(folder: Path, data: bytes, threads: int) -> "onnxruntime.InferenceS
     options.log_severity_level = 3
     # Threads that spin while they wait for work would take the core from whatever else runs on it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A graph may name files that its weights are in, and would be given any that lies below the working folder. Below
+    # this there can be none.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a dozen error types without a common base
@@ -216,12 +219,14 @@ def _check_shapes(folder: Path, manifest: Manifest, session: "onnxruntime.Infere
 def _check_golden(folder: Path, model: ServedModel, data: bytes) -> None:
     shape, classes = (model.input_size, model.input_size, 3), len(model.labels)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as golden:
-            images, expected = golden["images"], golden["probabilities"]
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-        raise ModelRefused(f"The model in {folder} has an unusable {GOLDEN}: {first_line(error)}") from error
-    if not len(images) or images.shape[1:] != shape or expected.shape != (len(images), classes):
+        golden = read_arrays(data, ("images", "probabilities"))
+    except BadArrays as error:
+        raise ModelRefused(f"The model in {folder} has an unusable {GOLDEN}: {error}") from error
+    images, expected = golden["images"], golden["probabilities"]
+    if images.ndim != 4 or not len(images) or images.shape[1:] != shape or expected.shape != (len(images), classes):
         raise ModelRefused(f"The model in {folder} has golden images of another shape than it takes.")
+    if images.dtype != np.uint8 or expected.dtype.kind != "f":
+        raise ModelRefused(f"The model in {folder} has golden images or answers of another type than it should.")
     for number, image in enumerate(images):
         try:
             off = float(np.abs(model.predict(image).probabilities - expected[number]).max())

@@ -3,11 +3,11 @@
 import io
 from pathlib import Path
 from urllib.error import URLError
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
+from cargostream.arrays import BadArrays, read_arrays
 from cargostream.errors import CargostreamError
 from cargostream.served import first_line
 from model_registry.network import GroundNet
@@ -33,12 +33,11 @@ def start_from(network: GroundNet, path: Path) -> None:
     """
     file = path / WEIGHTS if path.is_dir() else path
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-            state = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
+        state = {name: torch.from_numpy(array) for name, array in read_arrays(file.read_bytes()).items()}
     except FileNotFoundError:
         raise CargostreamError(f"There are no weights in {path}: {file.name} is missing. Models that "
                                f"`cargostream model train` made have them.") from None
-    except (OSError, EOFError, ValueError, BadZipFile) as error:
+    except (OSError, TypeError, BadArrays) as error:
         raise CargostreamError(f"The weights in {file} cannot be used: {first_line(error)}.") from error
     state[TEMPERATURE] = torch.ones(())
     try:

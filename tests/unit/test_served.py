@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,6 +104,36 @@ def test_pickles_are_not_opened(artifact: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", images=np.array([{"a": 1}], dtype=object), probabilities=np.zeros((1, 5)))
     reseal(artifact, GOLDEN, (tmp_path / "evil.npz").read_bytes())
     with pytest.raises(ModelRefused, match="unusable"):
+        open_model(artifact)
+
+
+def test_a_graph_gets_no_file_of_the_machine(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights may be said to lie in another file; one below the working folder would be read, whatever it is."""
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(artifact / MODEL)
+    weights = max(graph.graph.initializer, key=lambda one: len(one.raw_data))
+    (tmp_path / "a secret").write_bytes(weights.raw_data)
+    content = {"location": "a secret", "offset": "0", "length": str(len(weights.raw_data))}
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in content.items():
+        weights.external_data.add(key=key, value=value)
+    reseal(artifact, MODEL, graph.SerializeToString())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelRefused, match="cannot be loaded"):
+        open_model(artifact)
+
+
+@pytest.mark.parametrize("arrays", [
+    {"images": np.zeros(7, np.uint8), "probabilities": np.zeros((7, 5), np.float32)},
+    {"images": np.zeros((1, 128, 128, 3), np.float64), "probabilities": np.zeros((1, 5), np.float32)},
+    {"images": np.zeros((1, 128, 128, 3), np.uint8), "probabilities": np.zeros((1, 5), "S3")},
+    {"images": np.array(3), "probabilities": np.array(3)}, {"images": np.zeros(400_000_000, np.uint8)},
+])
+def test_golden_images_that_make_no_sense_are_refused(artifact: Path, tmp_path: Path, arrays: dict[str, Any]) -> None:
+    np.savez_compressed(tmp_path / "new.npz", **arrays)
+    reseal(artifact, GOLDEN, (tmp_path / "new.npz").read_bytes())
+    with pytest.raises(ModelRefused, match="golden"):
         open_model(artifact)
 
 
