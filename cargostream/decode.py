@@ -6,6 +6,7 @@ is a `Rejection` with a stable code.
 
 import io
 import math
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,11 @@ MIN_SIDE = 8
 """Images with a side shorter than this (pixels) show nothing that could be classified."""
 BACKGROUND = (255, 255, 255)
 """What lies behind transparent pixels."""
+SCANS_MAX = 100
+"""How often the largest image that is decoded may be drawn over; smaller ones more often. A progressive JPEG needs
+about ten scans, a hostile one can hold a hundred thousand, which would take hours."""
 
+_SCAN = b"\xff\xda"
 _OTHER_FORMATS = (b"GIF8", b"II*\0", b"MM\0*", b"BM", b"%!PS", b"\xc5\xd0\xd3\xc6", b"\0\0\1\0", b"SIMPLE  =", b"8BPS")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -63,6 +68,10 @@ def to_array(data: bytes, size: int, max_pixels: int) -> tuple[npt.NDArray[np.ui
         raise Rejection(RejectCode.BAD_DIMENSIONS, f"{width} x {height} pixels, each side needs {MIN_SIDE}")
     if image.format == "PNG" and getattr(image, "is_animated", False):
         raise Rejection(RejectCode.UNSUPPORTED_FORMAT, "an animated PNG")
+    if image.format == "PNG":
+        _check_sums(data)
+    elif data.count(_SCAN) * width * height > SCANS_MAX * max_pixels:
+        raise Rejection(RejectCode.TOO_MANY_PIXELS, "a JPEG whose pixels are drawn over and over again")
     try:
         image.draft(None, (size, size))  # JPEG only: decode at the nearest larger of 1/1, 1/2, 1/4, 1/8
         image.load()
@@ -93,15 +102,31 @@ def _open(data: bytes) -> Image.Image:
         raise Rejection(RejectCode.TOO_MANY_PIXELS if bomb else RejectCode.CORRUPT_IMAGE, _words(error)) from error
 
 
+def _check_sums(data: bytes) -> None:
+    """Pillow does not look at the checksums of a PNG's pixels, and decodes many a flipped bit without a word."""
+    at = len(b"\x89PNG\r\n\x1a\n")
+    while at < len(data):
+        end = at + 8 + int.from_bytes(data[at:at + 4])
+        name = data[at + 4:at + 8]
+        if name == b"IDAT" and zlib.crc32(data[at + 4:end]) != int.from_bytes(data[end:end + 4]):
+            raise Rejection(RejectCode.CORRUPT_IMAGE, "pixels that do not have their checksum")
+        if name == b"IEND":
+            return
+        at = end + 4
+
+
 def _to_rgb(image: Image.Image, size: int) -> Image.Image:
     """The loaded image as RGB of size x size."""
     if image.mode in ("I;16", "I;16B", "I"):  # Pillow's own conversion clips at 255 instead of scaling
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        samples, clear = np.asarray(image), image.info.get("transparency")
+        image = Image.fromarray((samples >> 8).clip(0, 255).astype(np.uint8))
+        if clear is not None:
+            image.putalpha(Image.fromarray(samples != clear))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         alpha = image.convert("RGBA").resize((size, size), Image.Resampling.BILINEAR)
         behind = Image.new("RGBA", alpha.size, (*BACKGROUND, 255))
         return Image.alpha_composite(behind, alpha).convert("RGB")
-    elif image.mode not in ("1", "L", "P", "RGB", "CMYK", "YCbCr"):
+    if image.mode not in ("1", "L", "P", "RGB", "CMYK", "YCbCr"):
         raise Rejection(RejectCode.UNSUPPORTED_MODE, f"pixels of mode {image.mode}")
     if image.mode not in ("L", "RGB"):
         image = image.convert("RGB")

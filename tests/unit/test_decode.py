@@ -39,6 +39,13 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1:]
 
 
+def drawn_over(side: int, times: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    whole = encoded(Image.new("L", (side, side), 90), "JPEG", progressive=True)
+    end = b"\xff\xd9"
+    return whole.removesuffix(end) + whole[whole.rindex(b"\xff\xda"):-len(end)] * times + end
+
+
 def animated() -> bytes:
     return encoded(scene(), save_all=True, append_images=[scene().rotate(180)])
 
@@ -60,6 +67,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], RejectCode]] = {
     "81 megapixels": (lambda: huge_png(9000, 9000), RejectCode.TOO_MANY_PIXELS),
     "400 megapixels": (lambda: huge_png(20000, 20000), RejectCode.TOO_MANY_PIXELS),
     "text that inflates": (text_bomb, RejectCode.TOO_MANY_PIXELS),
+    "drawn over for hours": (lambda: drawn_over(7000, 110_000), RejectCode.TOO_MANY_PIXELS),
     "one pixel": (lambda: encoded(Image.new("RGB", (1, 1))), RejectCode.BAD_DIMENSIONS),
     "a line": (lambda: encoded(Image.new("RGB", (1, 20_000))), RejectCode.BAD_DIMENSIONS),
 }
@@ -72,6 +80,22 @@ def test_bad_bytes_are_refused_with_their_code(case: str) -> None:
         to_array(make(), 32, PIXELS)
     assert caught.value.code == code
     assert caught.value.detail.isprintable()
+
+
+def test_no_flipped_bit_of_a_png_changes_what_is_seen() -> None:
+    whole = encoded(scene())
+    expected, _ = to_array(whole, 32, PIXELS)
+    for at in range(len(whole)):
+        for bit in range(8):
+            try:
+                array, _ = to_array(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1:], 32, PIXELS)
+            except Rejection:
+                continue
+            assert (array == expected).all(), f"byte {at}, bit {bit}"
+
+
+def test_an_ordinary_number_of_scans_is_decoded() -> None:
+    assert (to_array(drawn_over(64, 1000), 32, PIXELS)[0] == 90).all()
 
 
 @pytest.mark.parametrize(("form", "mode"), [
@@ -110,8 +134,11 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
 
 def test_transparent_pixels_lie_on_white() -> None:
     hidden = Image.new("RGBA", (32, 32), (200, 0, 0, 0))
-    array, _ = to_array(encoded(hidden), 32, PIXELS)
-    assert (array == 255).all()
+    deep = Image.fromarray(np.full((32, 32), 7000, np.uint16))
+    for data in (encoded(hidden), encoded(hidden.convert("P"), transparency=bytes(256)),
+                 encoded(deep, transparency=7000)):
+        array, _ = to_array(data, 32, PIXELS)
+        assert (array == 255).all()
 
 
 def test_statistics_tell_dark_from_light_and_flat_from_rough() -> None:
