@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 from cargostream.database import database_url
+from cargostream.errors import CargostreamError
 from cargostream.settings import Settings
 from compose import kafka, postgres
 from compose.parts import Service
@@ -62,11 +63,18 @@ def worker(settings: Settings, index: int) -> Service:
 
     It takes up to 30 s to answer what is in flight and to leave its group, before which it must not be killed.
     """
+    port = settings.worker_port + index
+
     def ready() -> bool:
-        return http_ok(settings.host, settings.worker_port + index, "/readyz")
+        return http_ok(settings.host, port, "/readyz")
+
+    def alive() -> bool:
+        if http_ok(settings.host, port, "/livez"):
+            return True
+        raise CargostreamError(f"worker-{index} made no progress for 30 s while records wait and the broker answers")
 
     return Service(f"worker-{index}", (sys.executable, "-m", "cargostream", "worker", "--index", str(index)), ready,
-                   env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=300,
+                   alive=alive, env={"CARGOSTREAM_HOME": str(settings.home)}, cwd=settings.home / "run", deadline=300,
                    stop_deadline=32)
 
 

@@ -16,7 +16,7 @@ import faust
 from faust.types import TP
 
 from cargostream.errors import Unavailable
-from cargostream.records import SOURCE_TOPIC, WORKER_GROUP
+from cargostream.records import PARTITIONS, SOURCE_TOPIC, WORKER_GROUP
 from cargostream.settings import Settings
 from stream_worker.logs import give_up, log
 from stream_worker.outcomes import Coordinates
@@ -56,7 +56,7 @@ class Intake:
                  report: Callable[[str, str, str, str], None]) -> None:
         self.assigned: set[int] | None = None
         self._pipeline, self._broker, self._topic, self._report = pipeline, broker, topic, report
-        self._closed = False
+        self._joined = self._closed = False
         self._epoch = 0
         self._generation = -1
         self._assigned = asyncio.Event()
@@ -70,6 +70,7 @@ class Intake:
 
     async def start(self) -> None:
         """Join the group and begin to work."""
+        self._joined = True
         await self._app.start()
 
     def close(self) -> None:
@@ -80,6 +81,16 @@ class Intake:
         """Leave."""
         self._app.leaving = True
         await self._app.stop()
+
+    async def dues(self) -> dict[int, int] | None:
+        """By partition, the offset that is to come next: of the assignment, or while there is none, of the whole group;
+        None before it joined. Raises Unavailable: the broker does not answer."""
+        if not self._joined:
+            return None
+        if self.assigned is not None:
+            return {partition: window.due for partition, window in self._pipeline.windows.items()}
+        found = await asyncio.to_thread(self._broker.positions, SOURCE_TOPIC, set(range(PARTITIONS)))
+        return {partition: position.start for partition, position in found.items()}
 
     async def commit_for_ever(self) -> None:
         """Commit every half second what is answered."""

@@ -100,6 +100,11 @@ class Pipeline:
         """By partition, the offset below which everything is answered."""
         return {partition: window.position for partition, window in self.windows.items()}
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a record waits for its image or the store, or a thread is at one: see `overdue` for how long."""
+        return bool(self.waits) or any(work.started or work.on_trial for work in self.in_flight)
+
     def overdue(self) -> Work | None:
         """A record that a thread has been at for longer than an image may take."""
         now = time.monotonic()
@@ -142,12 +147,15 @@ class Pipeline:
     def _handled(self, work: Work, slot: int) -> Outcome:
         if self._journal.clear(work.at):
             log.warning("record under suspicion", extra=work.at._asdict())
+            work.on_trial = True
             try:
                 if self._convicted(work.key, work.value):
                     return condemn(work.key, work.value, self._model())
             except Unavailable as error:
                 self._journal.suspects.add(work.at[1:])
                 return NotYet(Wait.STORE, str(error))
+            finally:
+                work.on_trial = False
         self._journal.enter(slot, work.at)
         work.started = time.monotonic()
         patient = work.started - work.seen < self.limits.patience_s

@@ -1,6 +1,6 @@
 """Where an assignment starts, and whether records are missing between what was answered and what the broker has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,17 @@ class Broker:
                 raise Unavailable(f"No record of {topic} partition {partition} came from offset {offset} on.")
             # Asked last: with what is removed meanwhile, a gap counts as lost rather than as nothing.
             return Remains(reader.get_watermark_offsets(asked, timeout=TIMEOUT_S)[0], first)
+
+    def waits(self, topic: str, dues: Mapping[int, int]) -> bool:
+        """Whether some partition has a record from the offset on that is due there. Raises Unavailable."""
+        with self._reader() as reader:
+            behind = [TopicPartition(topic, number, due) for number, due in dues.items()
+                      if reader.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT_S)[1] > due]
+            if not behind:
+                return False
+            reader.assign(behind)  # what is there may be the markers of transactions only
+            message = reader.poll(TIMEOUT_S)
+            return message is not None and not message.error()
 
     @contextmanager
     def _reader(self) -> Iterator[Consumer]:

@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from stream_worker.app import Intake
 from stream_worker.claim import claim
 from stream_worker.health import serve_health
 from stream_worker.journal import Journal
+from stream_worker.liveness import STUCK_S, Liveness
 from stream_worker.logs import give_up, log
 from stream_worker.models import Models
 from stream_worker.outcomes import Outgoing
@@ -72,14 +74,16 @@ class Process:
             settings.bootstrap, f"{WORKER_GROUP}-{index}", self.loop, self.confirm)
         self.broker = Broker(settings.bootstrap, WORKER_GROUP)
         self.intake = Intake(settings, index, self.pipeline, self.broker, self.topic, self.report)
+        self.liveness = Liveness(self.pipeline, self.intake.dues, partial(self.broker.waits, SOURCE_TOPIC))
 
     async def run(self) -> None:
         """Wait for a model and the topics, then work until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
-        await serve_health(self.settings.host, self.settings.worker_port + self.index, self.facts)
+        await serve_health(self.settings.host, self.settings.worker_port + self.index, self.facts, self.life)
         tasks = [asyncio.create_task(work, name=name) for name, work in
-                 (("follower", self.models.follower.follow()), ("watch", self.watch()), ("work", self.work()))]
+                 (("follower", self.models.follower.follow()), ("watch", self.watch()), ("work", self.work()),
+                  ("liveness", self.liveness.look_for_ever()))]
         for task in tasks:
             task.add_done_callback(_must_go_on)
         await self.stopping.wait()
@@ -154,6 +158,11 @@ class Process:
                 extra={"kind": kind, "subject": subject, "detail": detail})
         event = Event(kind, severity, subject, detail, datetime.now(UTC).isoformat())  # type: ignore[arg-type]
         self.sender.send(Outgoing(EVENTS_TOPIC, -1, kind.encode(), msgspec.json.encode(event), []), None)
+
+    def life(self) -> dict[str, Any]:
+        """What `/livez` answers."""
+        reason = f"records wait, the broker answers, and nothing moved for {STUCK_S:.0f} s"
+        return {"live": not self.liveness.stuck, "reason": reason if self.liveness.stuck else None, "pid": os.getpid()}
 
     def facts(self) -> dict[str, Any]:
         """What `/readyz` answers."""

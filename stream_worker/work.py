@@ -10,7 +10,7 @@ from stream_worker.window import Window
 @dataclass(eq=False, slots=True)
 class Work:
     """One record on its way to its answer. `seen` and `started` are on the monotonic clock; `started` is 0 while no
-    thread is at it. `room` tells whether it counts among those in flight."""
+    thread is at it. `room` tells whether it counts among those in flight, `on_trial` whether a child process has it."""
 
     window: Window
     at: Coordinates
@@ -20,6 +20,7 @@ class Work:
     seen: float
     room: bool = True
     started: float = 0.0
+    on_trial: bool = False
     faults: int = 0
     answer: Answer | None = None
 
