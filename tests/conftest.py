@@ -18,6 +18,18 @@ for name in [name for name in os.environ if name.startswith(("CARGOSTREAM_", "ML
 os.environ["CARGOSTREAM_CACHE"] = str(CACHE)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/faults: here, since a folder's own are not known when pytest is given no path."""
+    group = parser.getgroup("faults", "which fault cases run, and how")
+    group.addoption("--faults", choices=("quick", "all"), default="quick", help="all cases, or those of `make test`")
+    group.addoption("--only", default="", help="cases by id, as in A1,B3")
+    group.addoption("--shard", default="1/1", help="2/4: the second quarter of the cases")
+    group.addoption("--repeats", type=int, default=1, help="runs of each case, each with a seed of its own")
+    group.addoption("--rows", type=int, default=1000, help="rows of a load, where a case does not say otherwise")
+    group.addoption("--seed", type=int, default=2022, help="printed with each case; the same one replays it")
+    group.addoption("--again", action="store_true", help="run also what has passed for this commit")
+
+
 @pytest.fixture(scope="session")
 def stack_and_rows() -> Iterator[tuple[Stack, list[int]]]:
     """All parts, ready, on a source table that held rows before anything captured it."""

@@ -1,0 +1,294 @@
+"""What a case is given: a running stack, rows that flow through it, faults that are counted, and the verdict."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from benchmarks.stack import Stack
+from cargostream.cli.status import read_status
+from cargostream.database import engine
+from cargostream.errors import CargostreamError
+from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, SOURCE_TOPIC
+from cargostream.registry import ask_version, open_registry
+from cargostream.sql import read_sql
+from connectors.status import is_running
+from connectors.status import status as connector_status
+from operations.flowing import wait_until_flowing
+from operations.lags import read_topics
+from tests.faults import collect
+from tests.faults.checker import check, counts
+from tests.faults.history import Expected, Fault, History
+from tests.faults.images import Album, Picture
+from tests.faults.services import Services
+from tests.faults.workload import Workload, insistently
+from tests.support.pipeline import Pipeline
+
+SETTLE_S = 300.0
+WORKER_RSS = 1_500_000_000
+_albums: dict[Path, Album] = {}
+
+
+class Bench:
+    """One run of one case on a stack that is healthy at its beginning and must be so at its end.
+
+    stack      the commands that users type (`benchmarks.stack.Stack`)
+    pipeline   the two databases and the image store (`tests.support.pipeline.Pipeline`)
+    services   the processes, to kill, pause and watch
+    rng        numpy's generator, from the case's seed: the only source of chance
+    rows       how many rows a load has unless the case says otherwise
+    figures    what is put in here goes into the report
+    """
+
+    def __init__(self, stack: Stack, seed: int, rows: int = 1000, planned: int = 0) -> None:
+        self.stack, self.seed, self.rows, self.planned = stack, seed, rows, planned
+        self.pipeline = Pipeline(stack)
+        self.settings = stack.settings
+        self.services = Services(stack)
+        self.rng = np.random.default_rng(seed)
+        store = self.settings.image_store
+        self.album = _albums.setdefault(store, Album(store, 2022))
+        self.artifacts: dict[int, Path] = {}
+        """Model artifacts by version, for the oracle, where the worker's own cache does not hold them."""
+        self.faults: list[Fault] = []
+        self.figures: dict[str, Any] = {}
+        self.garbage: set[tuple[int, int, int]] = set()
+        """(epoch, partition, offset) of records without a source id that the case put on the source topic."""
+        self.loads: list[Workload] = []
+        self.hurt_at = time.monotonic()
+        self._extra = Workload(self.pipeline, self.album, seed, 0, 1, 1, 0)
+        self._admin: Engine = engine(self.settings, "target", "admin")
+        self._source_admin: Engine = engine(self.settings, "source", "admin")
+
+    @contextmanager
+    def opened(self) -> Iterator["Bench"]:
+        """With the audit in place; at the end nothing is left paused, written or watched."""
+        self._run_sql("audit")
+        self.first = int(collect.ask(self._source_admin, "next_id")[0]["id"])
+        self.begin = collect.ends(self.settings.bootstrap)
+        self._confirmed = self._confirmed_lsn()
+        try:
+            yield self
+        finally:
+            self.services.close()
+            for load in self.loads:
+                load.stop()
+            with suppress(DBAPIError):
+                self._run_sql("drop_audit")
+            for each in (self._admin, self._source_admin, self.pipeline.source, self.pipeline.target):
+                each.dispose()
+
+    # Rows
+
+    def load(self, rows: int | None = None, rate: float = 100, burst: float = 0.75, bad: float = 0.05) -> Workload:
+        """Begin to write rows: `burst` of them at once, so that faults find them in flight, the rest at `rate`."""
+        load = Workload(self.pipeline, self.album, self.seed + len(self.loads), rows or self.rows, rate, burst, bad)
+        self.loads.append(load)
+        load.start()
+        return load
+
+    def put(self, name: str, content: bytes) -> Picture:
+        """Put a file into the image store, as faults/<name>; its path and digest."""
+        return self.album.put(name, content)
+
+    def expect(self, path: str, sha256: str | None, expected: Expected | str) -> None:
+        """What the answer to rows of this path and digest must be: `Expected`, or the code of a rejection."""
+        self._extra.expect(path, sha256, Expected("rejected", error_code=expected) if isinstance(expected, str)
+                           else expected)
+
+    def good(self, picture: Picture) -> Expected:
+        """Expect of an image what the oracle says about it."""
+        self._extra.pictures.append(picture)
+        return Expected("predicted", picture.sha256)
+
+    def write(self, rows: list[tuple[str, str | None]]) -> list[int]:
+        """Insert (image_path, sha256) rows of the case's own, in one transaction; their ids. See `expect`."""
+        return self._extra.write(rows)
+
+    def forget(self, *ids: int) -> None:
+        """These rows were deleted by the case, and are to be there no more."""
+        self._extra.acknowledged -= set(ids)
+        for load in self.loads:
+            load.acknowledged -= set(ids)
+
+    # Faults
+
+    def inject(self, name: str, action: Callable[[], object], low: float = 0.2, high: float = 0.8) -> None:
+        """Do it at a moment at which between `low` and `high` of the case's rows are in the source and have no answer.
+        How many they were is counted right before."""
+        deadline = time.monotonic() + 120
+        total = sum(load.total for load in self.loads)
+        while not low <= (in_flight := self.in_flight()) / max(1, total) <= high and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.faults.append(Fault(name, in_flight, total, low, high))
+        action()
+        self.hurt_at = time.monotonic()
+
+    def in_flight(self) -> int:
+        """Rows that are committed in the source and have no answer in the target."""
+        answered = collect.ask(self._admin, "count_answers", first=self.first)[0]["n"]
+        return int(collect.ask(self._source_admin, "count_rows", first=self.first)[0]["n"]) - int(answered)
+
+    # Recovery
+
+    def whole(self, within_s: float = 30) -> float:
+        """Wait until the pipeline is whole again: every part is ready, rows flow, and a row written now is answered.
+        The seconds since the last fault. A busy machine may take twice as long as the bound without this being a
+        failure; the figure is reported."""
+        deadline = time.monotonic() + max(2 * within_s, 60)
+        while missing := self.missing():
+            assert time.monotonic() < deadline, f"not whole {time.monotonic() - self.hurt_at:.0f} s after: {missing}"
+            time.sleep(0.2)
+        self.probe(deadline)
+        took = time.monotonic() - self.hurt_at
+        self.figures.setdefault("whole_s", []).append(round(took, 1))
+        assert took <= 2 * within_s, f"whole again only after {took:.0f} s, {within_s:.0f} s are the bound"
+        return took
+
+    def missing(self) -> str | None:
+        """What is not in order yet."""
+        for name, part in self.stack.status()["parts"].items():
+            if part["state"] != "ready" or (part["kind"] == "service" and not self.services.alive(name)):
+                return f"{name} is {part['state']}"
+        try:
+            for connector in connector_status(self.settings):
+                if not is_running(connector):
+                    return f"{connector['name']}: {connector['state']}, {connector['cause']}"
+            for number in range(self.settings.worker_processes):
+                address = f"http://{self.settings.host}:{self.settings.worker_port + number}/readyz"
+                if httpx.get(address, timeout=5, trust_env=False).status_code != 200:
+                    return f"worker-{number} is not ready"
+            wait_until_flowing(self.settings, 0)
+        except (CargostreamError, httpx.HTTPError) as error:
+            return str(error)
+        return None
+
+    def probe(self, deadline: float) -> None:
+        """A row that needs no image goes all the way."""
+        self.expect("../probe", None, "path_not_allowed")
+        ids = insistently(lambda: self.write([("../probe", None)]))
+        while len(insistently(lambda: self.pipeline.answers(ids))) < len(ids):
+            assert time.monotonic() < deadline, f"a row written after the fault has no answer: {self.stack.status()}"
+            time.sleep(0.05)
+
+    def settle(self, within_s: float = SETTLE_S) -> float:
+        """Wait until all rows are written and nothing is on its way any more; the seconds since the last fault."""
+        for load in self.loads:
+            load.finish()
+        deadline = time.monotonic() + within_s
+        while missing := self.missing():
+            assert time.monotonic() < deadline, f"not whole within {within_s:.0f} s: {missing}"
+            time.sleep(0.5)
+        self.probe(deadline)
+        # The source's order is the topic's: all that was written before the probe is on the topic, and what is
+        # acknowledged by every reader has arrived.
+        while any(lag.records for lag in read_topics(self.settings.bootstrap).lags) or self.in_flight() > 0:
+            if time.monotonic() > deadline:
+                break  # the checker says what is lost
+            time.sleep(0.3)
+        return time.monotonic() - self.hurt_at
+
+    # Verdict
+
+    def verdict(self, whole_within: float | None = None, minimum: int | None = None) -> str:
+        """Wait until the pipeline is whole and has caught up, judge every row, and say what was seen.
+
+        whole_within: the bound in seconds, after the last fault, if the case has one (see `whole`).
+        minimum: rows that the case must have had; by default those of its loads.
+        """
+        if whole_within is not None:
+            self.whole(whole_within)
+        caught_up = self.settle()
+        history = self.history(sum(load.total for load in self.loads) if minimum is None else minimum)
+        found = check(history)
+        self.figures |= counts(history) | {"caught_up_s": round(caught_up, 1)}
+        assert not found, f"{len(found)} violations: " + "; ".join(map(str, found[:20]))
+        return self.seen(history)
+
+    def seen(self, history: History) -> str:
+        """One sentence with the figures."""
+        n = self.figures
+        words = [f"{n['rows']:,} rows: lost 0, doubled 0, wrong 0, phantom 0"]
+        if self.faults:
+            shares = ", ".join(f"{fault.in_flight:,} ({fault.share:.0%})" for fault in self.faults)
+            words.append(f"in flight at the fault: {shares}")
+        if "whole_s" in n:
+            words.append("whole again after " + ", ".join(f"{s:.1f}" for s in n["whole_s"]) + " s")
+        if self.faults:
+            words.append(f"caught up after {n['caught_up_s']:.1f} s")
+        words.append(f"{n['repeats']} repeats in the topic")
+        return "; ".join(words)
+
+    def history(self, minimum: int) -> History:
+        """Everything that happened, as data."""
+        bootstrap = self.settings.bootstrap
+        read = {topic: collect.records(bootstrap, topic, self.begin) for topic in collect.TOPICS}
+        answers = collect.answers(self._admin, self.first)
+        writes = collect.writes(self._admin, self.first)
+        texts = {f"topic {topic}": b"\n".join(message.value() or b"" for message in messages)
+                 for topic, messages in read.items()}
+        texts["Connect's answers"] = httpx.get(f"{self.settings.connect_url}/connectors?expand=info&expand=status",
+                                               timeout=30, trust_env=False).content
+        loads = [self._extra, *self.loads]
+        versions = {answer.model_version for answer in answers} | {write.answer.model_version for write in writes}
+        return History(
+            rows=collect.rows(self._source_admin, self.first),
+            acknowledged=frozenset().union(*(load.acknowledged for load in loads)),
+            expected={key: value for load in loads for key, value in load.expected.items()},
+            oracle=self._oracle([picture for load in loads for picture in load.pictures], versions - {None, 0}),
+            answers=answers, mirror=collect.rows(self._admin, self.first), writes=writes,
+            sent=collect.sent(read[PREDICTIONS_TOPIC]),
+            captured=collect.captured(read[SOURCE_TOPIC], collect.epoch(self.settings)),
+            dead=collect.dead(read[DEAD_LETTER_TOPIC]), garbage=frozenset(self.garbage),
+            conflicts=int(collect.ask(self._admin, "conflicts", first=self.first)[0]["n"]),
+            faults=tuple(self.faults), planned=self.planned, minimum=minimum,
+            trouble=self._trouble(), leaks=collect.leaks(self.settings, texts))
+
+    def _oracle(self, pictures: list[Picture], versions: set[Any]) -> dict[tuple[str, int], tuple[str, float]]:
+        return {(sha256, version): said for version in versions
+                for sha256, said in self.album.answers(pictures, self._artifact(version)).items()}
+
+    def _artifact(self, version: int) -> Path:
+        """Where the artifact of a version lies, by the digest that the registry has for it."""
+        if version not in self.artifacts:
+            with open_registry(self.settings.tracking_uri) as registry:
+                found = ask_version(registry, self.settings.model_name, version)
+            assert found is not None, f"the registry has no version {version}"
+            assert found.digest is not None, f"version {version} has no digest"
+            self.artifacts[version] = self.settings.home / "models" / found.digest
+        return self.artifacts[version]
+
+    def _trouble(self) -> list[str]:
+        """Why the pipeline is not well, or not bounded."""
+        trouble = [str(reason) for reason in read_status(self.settings)["reasons"]]
+        trouble += [f"{lag.group} has {lag.records} records of {lag.topic} before it"
+                    for lag in read_topics(self.settings.bootstrap).lags if lag.records]
+        if self._confirmed_lsn() <= self._confirmed:
+            trouble.append("the slot's confirmed position does not advance")
+        for number in range(self.settings.worker_processes):
+            rss = psutil.Process(self.services.process(f"worker-{number}").pid).memory_info().rss
+            self.figures[f"worker_{number}_mb"] = round(rss / 1e6)
+            if rss > WORKER_RSS:
+                trouble.append(f"worker-{number} uses {rss / 1e6:.0f} MB")
+        return trouble
+
+    def _confirmed_lsn(self) -> int:
+        found = collect.ask(self._source_admin, "confirmed")
+        return int(found[0]["confirmed"]) if found else -1
+
+    def _run_sql(self, name: str) -> None:
+        with self._admin.begin() as connection:
+            connection.exec_driver_sql(read_sql("tests.faults.sql", name))
+
+
+def now() -> str:
+    """This moment, for reports."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

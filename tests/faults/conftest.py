@@ -1,0 +1,59 @@
+"""Which cases run, on which stack: `--faults all` runs every one, `--only A1,B3` some, `--shard 2/4` a quarter."""
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.stack import Stack, fresh_stack
+from tests.faults.case import Case, load_cases
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fault" not in metafunc.fixturenames:
+        return
+    option = metafunc.config.getoption
+    only = {one.strip() for one in option("--only").split(",") if one.strip()}
+    cases = [one for one in load_cases() if one.run is not None]
+    if only:
+        assert not (unknown := only - {one.id for one in cases}), f"there is no case {', '.join(sorted(unknown))}"
+    number, of = (int(part) for part in option("--shard").split("/"))
+    wanted = [one for one in cases if (one.id in only if only else option("--faults") == "all" or one.quick)]
+    chosen = [(one, again) for one in wanted[number - 1::of] for again in range(option("--repeats"))]
+    metafunc.parametrize("fault", [
+        pytest.param((one, again), id=f"{one.id}-{again + 1}" if option("--repeats") > 1 else one.id,
+                     marks=pytest.mark.timeout(one.timeout_s))
+        for one, again in chosen])
+
+
+@pytest.fixture
+def seed(fault: tuple[Case, int], request: pytest.FixtureRequest) -> int:
+    """The case's seed: the session's, by `--seed`, the case's name and the repeat."""
+    one, again = fault
+    return (int(request.config.getoption("--seed")) + zlib.crc32(one.id.encode()) + again) % 2**31
+
+
+@pytest.fixture
+def stack_for(fault: tuple[Case, int], request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The session's stack, or one of the case's own."""
+    if not fault[0].own_stack:
+        yield request.getfixturevalue("stack")
+        return
+    with own_stack() as stack:
+        yield stack
+
+
+@contextmanager
+def own_stack() -> Iterator[Stack]:
+    with fresh_stack(Path(os.environ["CARGOSTREAM_CACHE"])) as stack:
+        stack.run("up")
+        yield stack
+
+
+@pytest.fixture
+def again(request: pytest.FixtureRequest) -> bool:
+    """Whether cases that passed for this commit are run again."""
+    return bool(request.config.getoption("--again") or request.config.getoption("--faults") != "all")

@@ -1,0 +1,93 @@
+"""Photos that no two rows share, of all five classes, and files that must be refused."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from cargostream.labels import CARGO_LABELS
+from data_prepare.photograph import photograph
+from tests.support.images import BAD_IMAGES
+
+DRAWN = 60
+"""Photos that are drawn; every image is a part of one of them, which is ten times cheaper than one of its own."""
+
+
+class Picture(NamedTuple):
+    """An image in the store: its path there and the digest of its bytes."""
+
+    path: str
+    sha256: str
+
+
+class Album:
+    """Images that are made from a seed when they are asked for, each with bytes of its own, in `faults/<seed>`."""
+
+    def __init__(self, store: Path, seed: int) -> None:
+        self.store, self.seed = store, seed
+        self.made: list[Picture] = []
+        self._answers: dict[tuple[str, str], tuple[str, float]] = {}
+
+    def take(self, first: int, count: int) -> list[Picture]:
+        """Images number `first` to `first + count - 1`."""
+        while len(self.made) < first + count:
+            self.made.append(self._make(len(self.made)))
+        return self.made[first:first + count]
+
+    def _make(self, number: int) -> Picture:
+        rng = np.random.default_rng([self.seed, number])
+        with Image.open(io.BytesIO(_photo(self.seed, number % DRAWN))) as image:
+            width, height = image.size
+            left, top = rng.integers(0, width // 4), rng.integers(0, height // 4)
+            part = image.crop((int(left), int(top), int(left) + width * 3 // 4, int(top) + height * 3 // 4))
+            part = ImageOps.mirror(part) if rng.random() < 0.5 else part
+            file = io.BytesIO()
+            part.save(file, "JPEG", quality=80, comment=f"{self.seed}/{number}")
+        return self.put(f"{self.seed}/{number}.jpg", file.getvalue())
+
+    def put(self, name: str, content: bytes) -> Picture:
+        """Put an image of the case's own into the store, as `faults/<name>`."""
+        file = self.store / "faults" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return Picture(f"faults/{name}", hashlib.sha256(content).hexdigest())
+
+    def answers(self, pictures: Iterable[Picture], artifact: Path) -> dict[str, tuple[str, float]]:
+        """By digest, what the model in `artifact` says of the images, in a process apart."""
+        pictures = list(pictures)
+        new = {one.sha256: one.path for one in pictures if (str(artifact), one.sha256) not in self._answers}
+        if new:
+            asked = {"artifact": str(artifact), "images": {key: str(self.store / path) for key, path in new.items()}}
+            done = subprocess.run([sys.executable, "-m", "tests.faults.oracle"], input=json.dumps(asked), text=True,
+                                  capture_output=True, timeout=600, check=False)
+            assert done.returncode == 0, f"the oracle failed: {done.stderr[-2000:]}"
+            for key, (label, confidence) in json.loads(done.stdout).items():
+                self._answers[str(artifact), key] = (label, confidence)
+        return {one.sha256: self._answers[str(artifact), one.sha256] for one in pictures}
+
+
+@cache
+def _photo(seed: int, number: int) -> bytes:
+    label = CARGO_LABELS[number % len(CARGO_LABELS)]
+    return photograph(label, np.random.default_rng([seed, 97, number]))
+
+
+def bad_files(store: Path) -> dict[str, str]:
+    """Paths of files that must be refused, each with its code; the files are made if they are not there."""
+    folder = store / "faults" / "bad"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (make, _) in BAD_IMAGES.items():
+        if not os.path.lexists(folder / name):
+            make(folder / name)
+    return {f"faults/bad/{name}": code for name, (_, code) in BAD_IMAGES.items()} | {
+        "faults/none.jpg": "file_not_found", "../../etc/passwd": "path_not_allowed",
+        "/etc/passwd": "path_not_allowed", "s3://bucket/x.jpg": "path_not_allowed"}

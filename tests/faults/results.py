@@ -1,0 +1,36 @@
+"""What cases came to, one JSON file each, in a folder of the commit: runs in shards are resumed and merged by it."""
+
+import json
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cargostream.settings import CLONE
+
+
+@cache
+def commit() -> str:
+    """The commit that is tested, in short; with `-dirty` where the working tree differs."""
+    return subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=CLONE, text=True,
+                          capture_output=True, check=True).stdout.strip()
+
+
+def folder(of: str | None = None) -> Path:
+    """Where results are kept; `FAULTS_RESULTS` names another place than .cargostream/faults."""
+    root = Path(os.environ.get("FAULTS_RESULTS") or CLONE / ".cargostream" / "faults")
+    return root / (of or commit())
+
+
+def read(of: str | None = None) -> dict[str, dict[str, Any]]:
+    """The results of a commit by case."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted(folder(of).glob("*.json"))}
+
+
+def write(identity: str, result: dict[str, Any]) -> None:
+    """Keep a case's result, in the place of an earlier one."""
+    folder().mkdir(parents=True, exist_ok=True)
+    part = folder() / f".{identity}"
+    part.write_text(json.dumps(result, indent=2) + "\n")
+    part.rename(folder() / f"{identity}.json")
