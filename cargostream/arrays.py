@@ -1,4 +1,4 @@
-"""Arrays from `.npz` bytes that anybody may have made: no pickles, and no more memory than a model's own arrays take."""
+"""Arrays from `.npz` bytes that anybody may have made: no pickles, no more memory than a model's own arrays take."""
 
 import io
 import zipfile

@@ -2,6 +2,7 @@
 else with MLflow's client, which knows every kind of store but costs seconds and 200 MB, in a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,12 @@ from cargostream.served import SERVING
 TIMEOUT_S = 120
 MAX_BYTES = 1_000_000_000
 
+OBJECT_STORES = ("s3", "gs", "wasbs", "abfss", "r2", "b2", "dbfs", "hdfs")
+"""Where a model may lie beside the registry's own artifacts. Not in files, nor at an address of anybody's choice: who
+may write to the registry could let this machine read its own files or ask its neighbours."""
+
+_PLAIN = re.compile(r"(?:(?!\.+(?:/|$))[\w.,@=+ -]+/)*(?!\.+$)[\w.,@=+ -]+")
+
 
 def download(uri: str, name: str, version: int, folder: Path, files: Sequence[str] = SERVING) -> None:
     """Put the artifact of a version of the registered model `name` into `folder`, which is made. Blocks.
@@ -25,16 +32,20 @@ def download(uri: str, name: str, version: int, folder: Path, files: Sequence[st
     `files` are those that are wanted; where MLflow's client has to fetch them, all of them come.
 
     Raises:
-        ModelRefused: a file is larger than any model's is.
+        ModelRefused: it lies where none is fetched from, or a file is larger than any model's is.
         Unavailable: it does not come.
     """
     try:
         with open_registry(uri, TIMEOUT_S) as registry:
             found = ask(registry, "model-versions/get-download-uri", name=name, version=str(version)) or {}
             source = _resolved(registry, str(found["artifact_uri"]))
-            if source.scheme == "mlflow-artifacts":
+            if _in_registry(source):
                 _over_http(registry, source.path.strip("/"), folder, files)
                 return
+            if source.scheme not in OBJECT_STORES:
+                raise ModelRefused(without_password(
+                    f"{name} version {version} does not lie in the registry's artifacts or in an object store, but at "
+                    f"{source.geturl()!r}. Register it anew with an MLflow server that serves artifacts."))
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise Unavailable(without_password(
             f"Model {name} version {version} cannot be downloaded from {uri}: {error}.")) from error
@@ -49,6 +60,11 @@ def _resolved(registry: httpx.Client, source: str) -> SplitResult:
     run, _, path = parts.path.strip("/").partition("/")
     found = ask(registry, "runs/get", run_id=run) or {}
     return urlsplit(f"{found['run']['info']['artifact_uri']}/{path}")
+
+
+def _in_registry(source: SplitResult) -> bool:
+    plain = _PLAIN.fullmatch(source.path.strip("/")) and not source.query and not source.fragment
+    return source.scheme == "mlflow-artifacts" and bool(plain)
 
 
 def _over_http(registry: httpx.Client, path: str, folder: Path, files: Sequence[str]) -> None:
