@@ -40,9 +40,9 @@ def writes(engine: Engine, first: int) -> list[Write]:
     return [Write(row.pop("operation"), Answer(**row)) for row in ask(engine, "writes", first=first)]
 
 
-def ends(bootstrap: str) -> Ends:
+def ends(bootstrap: str, topics: Iterable[str] = TOPICS) -> Ends:
     """The offset after the last record of each partition."""
-    asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic in TOPICS for number in range(PARTITIONS)}
+    asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic in topics for number in range(PARTITIONS)}
     admin = connect(bootstrap)  # must outlive what it was asked
     found = admin.list_offsets(asked, request_timeout=20)
     return {(at.topic, at.partition): future.result(20).offset for at, future in found.items()}

@@ -1,15 +1,19 @@
 """The processes of a running stack, to be killed, paused and watched by the names that `status` shows."""
 
+import re
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from os import environ
+from typing import Any
 
+import httpx
 import psutil
 
 from benchmarks.stack import Stack
+from tests.support.postgres import free_port
 
 EVERYTHING = ("source", "target", "kafka", "connect", "worker-0")
 """The parts that rows pass through."""
@@ -24,6 +28,7 @@ class Services:
         self.dead: set[int] = set()
         self.own: dict[int, subprocess.Popen[bytes]] = {}
         self._paused: list[psutil.Process] = []
+        self._ports: dict[int, int] = {}
 
     def pid(self, part: str) -> int | None:
         """The part's process id by the runner's status; None while it has none."""
@@ -65,6 +70,23 @@ class Services:
         _, left = psutil.wait_procs(processes, 60)
         assert not left, f"{left} did not end within 60 s of signal {number}"
 
+    def kill_supervisor(self, *parts: str) -> None:
+        """kill -9 of the supervisor and of these parts, all at once: as when the machine goes."""
+        supervisor = psutil.Process(int(self.stack.status()["pid"]))
+        processes = [supervisor, *(self.process(part) for part in parts)]
+        self.dead |= {process.pid for process in processes}
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):  # those that are left die with the supervisor
+                process.kill()
+        _, left = psutil.wait_procs(processes, 60)
+        assert not left, f"{left} outlived kill -9"
+
+    def last_words(self, part: str, pid: int) -> str | None:
+        """How the part's process `pid` ended, as the runner tells until the next one is ready."""
+        status = self.stack.status()["parts"][part]
+        told = re.search(r"ended with (.+?)\.?$", status["error"] or "")
+        return told.group(1) if told and status["pid"] != pid else None
+
     def pause(self, *parts: str) -> None:
         """SIGSTOP them with their children."""
         for part in parts:
@@ -89,12 +111,27 @@ class Services:
 
     def start_worker(self, index: int, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """A worker process of the test's own in the runner's group, beside `worker-0`; `close` ends it."""
+        self._ports[index] = free_port()
         log = self.stack.home / "logs" / f"own-worker-{index}.log"
         with log.open("ab") as file:
             self.own[index] = subprocess.Popen(
                 [sys.executable, "-m", "cargostream", "worker", "--index", str(index)], stdout=file, stderr=file,
-                env={**environ, "CARGOSTREAM_HOME": str(self.stack.home), **(variables or {})})
+                env={**environ, "CARGOSTREAM_HOME": str(self.stack.home), "CARGOSTREAM_CACHE": str(self.stack.cache),
+                     "CARGOSTREAM_WORKER_PORT": str(self._ports[index] - index), **(variables or {})})
         return self.own[index]
+
+    def health(self, index: int) -> dict[str, Any]:
+        """What a worker says at /readyz; nothing if it does not answer."""
+        settings = self.stack.settings
+        port = self._ports.get(index, settings.worker_port + index)
+        try:
+            return dict(httpx.get(f"http://{settings.host}:{port}/readyz", timeout=5, trust_env=False).json())
+        except httpx.HTTPError:
+            return {}
+
+    def partitions(self, index: int) -> int:
+        """How many partitions a worker has."""
+        return len(self.health(index).get("partitions") or ())
 
     def stop_worker(self, index: int, number: int = signal.SIGTERM) -> int:
         """End a worker of the test's own; its exit status."""

@@ -34,18 +34,18 @@ class Workload:
     """Writes rows, good and bad, in a thread of its own; remembers what the source confirmed and what each row's
     answer must be. The same seed gives the same rows.
 
-    `rows` rows in all: `burst` of them as fast as the source takes them, the rest at `rate` rows/s. A share `bad` of
-    them must be rejected, each with a known code.
+    `rows` rows in all: a share `burst` of them as fast as the source takes them, `lot` a transaction; the rest at `rate`
+    rows/s. A share `bad` of them must be rejected, each with a known code.
     """
 
     def __init__(self, pipeline: Pipeline, album: Album, seed: int, rows: int, rate: float, burst: float,
-                 bad: float) -> None:
+                 bad: float, lot: int = LOT) -> None:
         self.pipeline, self.album, self.total = pipeline, album, rows
         self.expected: dict[tuple[str, str | None], Expected] = {}
         self.acknowledged: set[int] = set()
         self.pictures: list[Picture] = []
         self._rng = np.random.default_rng([seed, 1])
-        self._rate, self._burst, self._bad = rate, burst, bad
+        self._rate, self._burst, self._bad, self._lot = rate, burst, bad, lot
         self._key = f"faults-{seed}-{time.time_ns()}-{next(_numbers)}"
         self._stop = threading.Event()
         self._error: BaseException | None = None
@@ -112,8 +112,8 @@ class Workload:
     def _run(self) -> None:
         try:
             quick = int(len(self._rows) * self._burst)
-            for start in range(0, quick, LOT):
-                self.write(self._rows[start:min(start + LOT, quick)])
+            for start in range(0, quick, self._lot):
+                self.write(self._rows[start:min(start + self._lot, quick)])
             began, few = time.monotonic(), max(1, round(self._rate / 20))
             for number, start in enumerate(range(quick, len(self._rows), few)):
                 if self._stop.wait(max(0.0, began + number * few / self._rate - time.monotonic())):

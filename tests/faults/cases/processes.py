@@ -1,12 +1,300 @@
-"""A1-A13, A20-A23: processes that are killed, stopped, or held up."""
+"""A1-A13, A20-A23: processes that are killed, stopped or held up, and databases that are away."""
 
+import re
+import shutil
+import signal
+import subprocess
+import time
+from datetime import datetime
+
+import httpx
+import psutil
+from confluent_kafka import Producer
+
+from cargostream.cli.status import read_status
+from cargostream.records import INGEST_TOPIC, PARTITIONS, SINK_CONNECTOR, SOURCE_CONNECTOR
+from cargostream.settings import CLONE
 from tests.faults.bench import Bench
-from tests.faults.case import case
+from tests.faults.case import NEEDS, case
+from tests.faults.services import EVERYTHING
+from tests.support.images import huge_png
+
+LOUD = "connector fails again and again"
+NEEDS["cc"] = lambda: shutil.which("cc") is not None
 
 
-@case("A1", "kill -9 of the worker mid-batch", "it goes on from the committed offset: nothing lost, none doubled",
+@case("A1", "kill -9 of the worker mid-batch", "goes on from the committed offset; nothing lost, none doubled",
       faults=1, quick=True)
 def killed_worker(bench: Bench) -> str:
     bench.load()
     bench.inject("kill -9 worker-0", lambda: bench.services.kill("worker-0"))
     return bench.verdict(whole_within=30)
+
+
+@case("A2", "SIGTERM to the worker mid-batch", "answers what it holds, commits, exits 0 within 30 s; starts again",
+      faults=1)
+def stopped_worker(bench: Bench) -> str:
+    bench.load()
+    process = bench.services.process("worker-0")
+    began = time.monotonic()
+    bench.inject("SIGTERM worker-0", lambda: bench.services.kill("worker-0", number=signal.SIGTERM))
+    took = bench.hurt_at - began
+    assert took < 30, f"it took {took:.0f} s to stop"
+    told = bench.until("the runner tells how it ended", lambda: bench.services.last_words("worker-0", process.pid))
+    assert told == "exit status 0", told
+    return f"stopped with exit status 0 after {took:.1f} s; " + bench.verdict(whole_within=30)
+
+
+@case("A3", "SIGSTOP of one of two workers past its session, UPDATEs and DELETEs of its rows, then SIGCONT",
+      "its partitions move; what it sends late changes nothing, no offset goes back", faults=1)
+def sleeping_worker(bench: Bench) -> str:
+    services = bench.services
+    sleeper = services.start_worker(1)
+    bench.until("two workers share the partitions",
+                lambda: services.partitions(0) == services.partitions(1) == PARTITIONS // 2)
+    load = bench.load()
+    # Rows whose images are missing are held for two seconds: the sleeper falls asleep over them.
+    late = [(f"faults/late/{number}.jpg", None) for number in range(100)]
+    for path, _ in late:
+        bench.expect(path, None, "file_not_found")
+
+    def sleep() -> None:
+        bench.write(late)
+        bench.until("rows held by the sleeper", lambda: services.health(1).get("waiting"), 30)
+        sleeper.send_signal(signal.SIGSTOP)
+
+    bench.inject("SIGSTOP of a worker", sleep)
+    bench.until("the other has all partitions", lambda: services.partitions(0) == PARTITIONS)
+    load.finish()
+    load.update(200)
+    load.delete(50)
+    before = bench.repeats()
+    bench.settle()
+    sleeper.send_signal(signal.SIGCONT)
+    bench.until("the sleeper is back in the group", lambda: services.partitions(1) == PARTITIONS // 2)
+    seen = bench.verdict()
+    late_answers = bench.repeats() - before
+    assert late_answers > 0, "the sleeper sent nothing late, so nothing was shown"
+    assert services.stop_worker(1) == 0
+    bench.until("the other has all partitions again", lambda: services.partitions(0) == PARTITIONS)
+    return f"{late_answers} late answers were sent and changed nothing; {seen}"
+
+
+@case("A4", "workers 1 -> 3 -> 1 three times under load", "12 or more rebalances; nothing lost, none doubled", faults=1)
+def scaled_workers(bench: Bench) -> str:
+    services, turns = bench.services, 3
+    bench.load(burst=0.6, rate=10)
+
+    def out() -> None:
+        for index in (1, 2):
+            services.start_worker(index)
+
+    bench.inject("two workers more", out)
+    for turn in range(turns):
+        if turn:
+            out()
+        bench.until("three workers share", lambda: all(services.partitions(index) for index in range(3)))
+        for index in (1, 2):
+            assert services.stop_worker(index) == 0
+        bench.until("one worker has all", lambda: services.partitions(0) == PARTITIONS)
+    bench.hurt_at = time.monotonic()
+    return f"{4 * turns} joins and leaves; " + bench.verdict(whole_within=30)
+
+
+@case("A5", "kill -9 of Connect while the source is read", "captured again from the slot; repeats by key only",
+      faults=1, quick=True)
+def killed_connect_capturing(bench: Bench) -> str:
+    bench.load(burst=0.9, lot=10_000)  # in one transaction, so that capturing it takes a while
+    bench.inject("kill -9 connect", lambda: bench.services.kill("connect"), passed=bench.captured)
+    return bench.verdict(whole_within=30)
+
+
+@case("A6", "kill -9 of Connect while the sink flushes", "delivered again; the guard absorbs it", faults=1)
+def killed_connect_flushing(bench: Bench) -> str:
+    bench.load(burst=0.9, lot=10_000)
+    bench.inject("kill -9 connect", lambda: bench.services.kill("connect"), passed=bench.mirrored)
+    return bench.verdict(whole_within=30)
+
+
+@case("A7", "the sink's tasks forced to FAILED, by taking its right, for so long that it is loud",
+      "status tells within 30 s; only what failed is restarted, with backoff; an alarm; healed once the right is back",
+      faults=1)
+def failed_tasks(bench: Bench) -> str:
+    log = bench.stack.home / "logs" / "supervisor.log"
+    before = log.read_text().count(LOUD)
+    bench.load()
+    bench.inject("REVOKE INSERT ON inbox", lambda: bench.admin(
+        "target", "REVOKE INSERT ON inbox FROM cargostream_sink"))
+    try:
+        told = bench.until("status tells of the failed task", lambda: [
+            reason for reason in read_status(bench.settings)["reasons"]
+            if re.match(f"task . of connector {SINK_CONNECTOR} is FAILED", reason)], 30)
+        told_s = time.monotonic() - bench.hurt_at
+        bench.until("the runner's log is loud", lambda: log.read_text().count(LOUD) > before, 180)
+    finally:
+        bench.admin("target", "GRANT INSERT ON inbox TO cargostream_sink")
+    loud_s, bench.hurt_at = time.monotonic() - bench.hurt_at, time.monotonic()
+    assert "permission denied" in told[0], told
+    seen = bench.verdict(whole_within=65)  # the longest pause between two tries, and the start
+    assert bench.pipeline.ask("SELECT 1 FROM cargo_event WHERE kind = 'connector_failed' AND subject = :name",
+                              name=SINK_CONNECTOR), "no alarm in cargo_event"
+    return f"told after {told_s:.0f} s, alarm after {loud_s:.0f} s; {seen}"
+
+
+@case("A8", "kill -9 of the broker, restarted on its log", "producers try again; nothing acknowledged is lost",
+      faults=1, quick=True)
+def killed_broker(bench: Bench) -> str:
+    bench.load()
+    bench.inject("kill -9 kafka", lambda: bench.services.kill("kafka"))
+    return bench.verdict(whole_within=30)
+
+
+@case("A9", "SIGSTOP of the broker for 60 s", "time-outs are tried again; no part crashes over and over", faults=1)
+def paused_broker(bench: Bench) -> str:
+    bench.load()
+    before = {part: bench.services.restarts(part) for part in EVERYTHING}
+
+    def pause() -> None:
+        bench.services.pause("kafka")
+        time.sleep(60)
+        bench.services.resume()
+
+    bench.inject("SIGSTOP kafka for 60 s", pause)
+    seen = bench.verdict(whole_within=60)
+    again = {part: bench.services.restarts(part) - before[part] for part in EVERYTHING}
+    assert max(again.values()) <= 2, f"restarts: {again}"
+    started = ", ".join(f"{part} {number}" for part, number in again.items() if number) or "none"
+    return f"parts started anew: {started}; {seen}"
+
+
+@case("A10", "source Postgres: fast shutdown, immediate shutdown, kill -9 of the postmaster",
+      "the slot survives; the connector goes on by itself", faults=3)
+def restarted_source(bench: Bench) -> str:
+    for name, number in (("fast", signal.SIGINT), ("immediate", signal.SIGQUIT), ("kill -9", signal.SIGKILL)):
+        bench.load(max(300, bench.rows // 2))
+        bench.inject(f"{name} of source", lambda number=number: bench.services.kill("source", number=number))
+        bench.whole(30)
+        bench.settle()
+    return bench.verdict()
+
+
+@case("A11", "target Postgres down for 120 s", "the sink tries again, commits nothing, catches up by itself", faults=1)
+def target_away(bench: Bench) -> str:
+    bench.load(rate=50)
+    bench.inject("target down for 120 s", lambda: bench.services.hold_down("target", 120))
+    return bench.verdict(whole_within=60)
+
+
+@case("A13", "the source connector paused while 100,000 rows are written",
+      "the WAL that is held stays below its limit, status is loud, all rows are caught up with", faults=1,
+      timeout_s=1200)
+def paused_capture(bench: Bench) -> str:
+    load = bench.load(burst=0.9)
+    connector = f"{bench.settings.connect_url}/connectors/{SOURCE_CONNECTOR}"
+    bench.expect("../off", None, "path_not_allowed")
+
+    def pause() -> None:
+        httpx.put(f"{connector}/pause", timeout=30, trust_env=False).raise_for_status()
+        for _ in range(50):
+            bench.write([("../off", None)] * 2000)
+
+    try:
+        bench.inject("source connector paused", pause)
+        load.finish()
+        slot = bench.held_wal()
+        reasons = read_status(bench.settings)["reasons"]
+    finally:
+        httpx.put(f"{connector}/resume", timeout=30, trust_env=False).raise_for_status()
+    assert any(SOURCE_CONNECTOR in reason for reason in reasons), reasons
+    assert slot["wal_status"] in ("reserved", "extended"), slot
+    bench.hurt_at = time.monotonic()
+    bench.settle(900)
+    seen = bench.verdict()
+    return f"{slot['held_bytes'] / 1e6:.0f} MB of WAL held, status: {reasons[0]}; {seen}"
+
+
+@case("A20", "workers whose clocks are an hour ahead and behind; rows and producers' records of 1970 and 2099",
+      "order and identity do not depend on a clock", faults=1, needs=("cc",))
+def wrong_clocks(bench: Bench) -> str:
+    library = bench.stack.home / "run" / "clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, CLONE / "tests" / "faults" / "clock.c"], check=True)
+    load = bench.load(rate=30)
+
+    def start() -> None:
+        for index, shift in ((1, 3600), (2, -3600)):
+            bench.services.start_worker(index, {"LD_PRELOAD": str(library), "CLOCK_SHIFT_S": str(shift)})
+
+    bench.inject("two workers with wrong clocks", start)
+    bench.until("three workers share", lambda: all(bench.services.partitions(index) for index in range(3)))
+    years = {1970: "1970-01-02T00:00:00Z", 2099: "2099-01-01T00:00:00Z"}
+    keys = []
+    producer = Producer({"bootstrap.servers": bench.settings.bootstrap, "log_level": 0})
+    for number in range(100):
+        year = 1970 if number % 2 else 2099
+        path, key = f"../clock/{number}", f"clock-{bench.seed}-{time.time_ns()}"
+        bench.expect(path, None, "path_not_allowed")
+        record = f'{{"ingest_key": "{key}", "image_path": "{path}", "timestamp": "{years[year]}"}}'
+        producer.produce(INGEST_TOPIC, record.encode(), key.encode(),
+                         timestamp=int(datetime.fromisoformat(years[year]).timestamp() * 1000))
+        keys.append(key)
+    assert producer.flush(60) == 0
+    bench.until("the producers' rows", lambda: bench.count_keys(keys) == len(keys))
+    load.update(100)
+    load.delete(20)
+    bench.settle()
+    answered = {1: bench.services.health(1)["counts"], 2: bench.services.health(2)["counts"]}
+    assert all(sum(counts.values()) > 0 for counts in answered.values()), answered
+    for index in (1, 2):
+        assert bench.services.stop_worker(index) == 0
+    bench.until("one worker has all", lambda: bench.services.partitions(0) == PARTITIONS)
+    return (f"workers an hour ahead and behind answered {sum(answered[1].values())} and {sum(answered[2].values())} "
+            f"records; {bench.verdict()}")
+
+
+@case("A21", "the worker's memory is limited, and images come that need more than it has",
+      "no image is blamed for it: the worker ends, starts again, and answers right", faults=1)
+def no_memory(bench: Bench) -> str:
+    large = [bench.put(f"large/{bench.seed}-{number}.png", huge_png(6400 + number, 6400)) for number in range(4)]
+    bench.load()
+    process = psutil.Process(bench.services.process("worker-0").pid)
+    before = bench.services.restarts("worker-0")
+
+    def limit() -> None:
+        process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 30_000_000,) * 2)
+        for picture in large:
+            bench.expect(*picture, bench.good(picture))
+        bench.write([(path, sha256) for path, sha256 in large])
+
+    bench.inject("worker-0 limited to 30 MB more", limit)
+    bench.until("the worker was started anew", lambda: bench.services.restarts("worker-0") > before, 120)
+    bench.hurt_at = time.monotonic()
+    seen = bench.verdict(whole_within=60)
+    return f"worker-0 was started anew {bench.services.restarts('worker-0') - before} times; {seen}"
+
+
+@case("A22", "kill -9 of every part at once; then of the supervisor too, and `cargostream up`",
+      "no step by hand, whole within 60 s", faults=2)
+def all_killed(bench: Bench) -> str:
+    parts = [name for name, part in bench.stack.status()["parts"].items() if part["kind"] == "service"]
+    bench.rng.shuffle(parts)
+    bench.load()
+    bench.inject("kill -9 of everything", lambda: bench.services.kill(*parts))
+    bench.whole(60)
+
+    def supervisor_too() -> None:
+        bench.services.kill_supervisor(*parts)
+        bench.stack.run("up")
+
+    bench.load()
+    bench.inject("kill -9 of everything and the supervisor", supervisor_too)
+    return bench.verdict(whole_within=60)
+
+
+@case("A23", "six kills of parts by chance, one right after another", "nothing lost, none doubled", faults=6)
+def kills_back_to_back(bench: Bench) -> str:
+    bench.load()
+    for number in range(6):
+        part = str(bench.rng.choice(EVERYTHING))
+        bench.inject(f"kill -9 {part}", lambda part=part: bench.services.kill(part), at_once=number > 0)
+    return bench.verdict(whole_within=60)
+

@@ -1,0 +1,1 @@
+SELECT count(*) AS n FROM cargo WHERE ingest_key = ANY(:keys)
