@@ -8,10 +8,10 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo story up down test lint types bench lock clean
+.PHONY: help setup demo story up down test test-faults soak lint types bench lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 setup: .venv/.run ## Install what running needs into .venv (hash-locked)
 
@@ -30,6 +30,16 @@ down: .venv/.run ## Stop the stack, keep its data
 test: .venv/.dev ## Unit, integration and acceptance tests (PYTEST_ARGS=… narrows them)
 	@$(BIN)/cargostream fetch
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-faults: .venv/.dev ## Break every part on purpose; SHARD=1/4, ONLY=A1,B3, REPEATS=5, ROWS=2000, SEED=; resumes
+	@$(BIN)/cargostream fetch
+	@$(BIN)/python -m pytest tests/faults -s --faults all $(if $(SHARD),--shard $(SHARD)) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(PYTEST_ARGS); \
+	  status=$$?; $(BIN)/python -m tests.faults.report && exit $$status
+
+soak: .venv/.dev ## Random faults at 100 rows/s for MINUTES=60, then every row is judged; SEED=1
+	@$(BIN)/cargostream fetch
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 lint: .venv/.dev ## Check style
 	@$(BIN)/ruff check .

@@ -103,8 +103,8 @@ class Bench:
              lot: int = LOT) -> Workload:
         """Begin to write rows: `burst` of them at once, `lot` a transaction, so that faults find them in flight; the
         rest at `rate` rows/s."""
-        seed = self.seed + len(self.loads)
-        load = Workload(self.pipeline, self.album, seed, rows or self.rows, rate, burst, bad, lot)
+        number = len(self.loads)
+        load = Workload(self.pipeline, self.album, self.seed + number, rows or self.rows, rate, burst, bad, lot, number)
         self.loads.append(load)
         self._base = self.progress()[1]
         load.start()

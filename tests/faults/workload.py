@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +20,10 @@ PATIENCE_S = 300.0
 """How long a writer tries to reach a source that is away."""
 
 LOT = 50
+
+LOAD, UPDATES = 1_000_000, 1_000_000_000
+"""Load number n begins with the image n * LOAD; what its rows are given later begins with n * LOAD + UPDATES."""
+
 _numbers = itertools.count()
 
 # A row whose commit was cut off may be there or not: its key tells, and writing it again changes nothing.
@@ -34,17 +38,20 @@ class Workload:
     """Writes rows, good and bad, in a thread of its own; remembers what the source confirmed and what each row's
     answer must be. The same seed gives the same rows.
 
-    `rows` rows in all: a share `burst` of them as fast as the source takes them, `lot` a transaction; the rest at `rate`
-    rows/s. A share `bad` of them must be rejected, each with a known code.
+    `rows` rows in all: a share `burst` of them as fast as the source takes them, `lot` a transaction; the rest at
+    `rate` rows/s. A share `bad` of them must be rejected, each with a known code. `number` tells loads of one case
+    apart, so that they share no image.
     """
 
     def __init__(self, pipeline: Pipeline, album: Album, seed: int, rows: int, rate: float, burst: float,
-                 bad: float, lot: int = LOT) -> None:
+                 bad: float, lot: int = LOT, number: int = 0) -> None:
         self.pipeline, self.album, self.total = pipeline, album, rows
         self.expected: dict[tuple[str, str | None], Expected] = {}
         self.acknowledged: set[int] = set()
         self.pictures: list[Picture] = []
-        self._rng = np.random.default_rng([seed, 1])
+        self._seed, self._images = seed, number * LOAD
+        self._choice = np.random.default_rng([seed, 2])
+        self._updates = itertools.count(UPDATES + number * LOAD)
         self._rate, self._burst, self._bad, self._lot = rate, burst, bad, lot
         self._key = f"faults-{seed}-{time.time_ns()}-{next(_numbers)}"
         self._stop = threading.Event()
@@ -52,8 +59,10 @@ class Workload:
         self._thread = threading.Thread(target=self._run, name="workload", daemon=True)
 
     def start(self) -> None:
-        """Draw the images, then begin to write."""
-        self._rows = self._draw(self.total)
+        """Begin to write."""
+        quick = int(self.total * self._burst)
+        self._rows = self._draw()
+        self._first = list(itertools.islice(self._rows, quick))  # drawn before anything is timed
         self._thread.start()
 
     def finish(self) -> None:
@@ -70,16 +79,18 @@ class Workload:
 
     def update(self, count: int) -> list[int]:
         """Give that many rows other images; their ids."""
-        ids = self._some(count)
-        with_new = list(zip(ids, self._good(count), strict=True))
-        for _, picture in with_new:
+        changes = []
+        for source_id in self._some(count):
+            (picture,) = self.album.take(next(self._updates), 1)
+            self.pictures.append(picture)
             self.expect(picture.path, picture.sha256, Expected("predicted", picture.sha256))
+            changes.append({"id": source_id, "path": picture.path, "sha256": picture.sha256})
 
         def update() -> None:
             with self.pipeline.source.begin() as connection:
-                connection.execute(UPDATE, [{"id": i, "path": p.path, "sha256": p.sha256} for i, p in with_new])
+                connection.execute(UPDATE, changes)
         insistently(update)
-        return ids
+        return [int(change["id"]) for change in changes]
 
     def delete(self, count: int) -> list[int]:
         """Delete that many rows; their ids."""
@@ -111,44 +122,40 @@ class Workload:
 
     def _run(self) -> None:
         try:
-            quick = int(len(self._rows) * self._burst)
-            for start in range(0, quick, self._lot):
-                self.write(self._rows[start:min(start + self._lot, quick)])
+            for start in range(0, len(self._first), self._lot):
+                self.write(self._first[start:start + self._lot])
             began, few = time.monotonic(), max(1, round(self._rate / 20))
-            for number, start in enumerate(range(quick, len(self._rows), few)):
+            for number in itertools.count():
+                if not (rows := list(itertools.islice(self._rows, few))):
+                    return
                 if self._stop.wait(max(0.0, began + number * few / self._rate - time.monotonic())):
                     return
-                self.write(self._rows[start:start + few])
+                self.write(rows)
         except BaseException as error:  # told by `finish`, in the thread that asks
             self._error = error
 
-    def _draw(self, count: int) -> list[tuple[str, str | None]]:
+    def _draw(self) -> Iterator[tuple[str, str | None]]:
+        rng = np.random.default_rng([self._seed, 1])
         bad = list(bad_files(self.pipeline.settings.image_store).items())
-        rows: list[tuple[str, str | None]] = []
-        good = iter(self._good(count))
-        for number in range(count):
-            picture = next(good)
+        for number in range(self.total):
+            (picture,) = self.album.take(self._images + number, 1)
             row: tuple[str, str | None]
-            if self._rng.random() < self._bad:
-                path, code = bad[int(self._rng.integers(len(bad)))]
+            if rng.random() < self._bad:
+                path, code = bad[int(rng.integers(len(bad)))]
                 row, expected = (path, None), Expected("rejected", error_code=code)
                 if number % 10 == 0:
                     row, expected = ((picture.path, "0" * 64), Expected("rejected", error_code="checksum_mismatch"))
             else:
+                self.pictures.append(picture)
                 # Half of the writers know the digest.
                 row = (picture.path, picture.sha256 if number % 2 else None)
                 expected = Expected("predicted", picture.sha256)
             self.expect(*row, expected)
-            rows.append(row)
-        return rows
-
-    def _good(self, count: int) -> list[Picture]:
-        taken = self.album.take(len(self.pictures), count)
-        self.pictures += taken
-        return taken
+            yield row
 
     def _some(self, count: int) -> list[int]:
-        return [int(each) for each in self._rng.choice(sorted(self.acknowledged.copy()), count, replace=False)]
+        known = sorted(self.acknowledged.copy())
+        return [int(each) for each in self._choice.choice(known, min(count, len(known)), replace=False)]
 
 
 def insistently(do: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
