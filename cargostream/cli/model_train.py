@@ -27,7 +27,7 @@ Variation = Literal["plain", "rough"]
 
 def train(
     days: Days = typer.Option("both", help="Learn one day, or Tuesday together with what --keep selects of Monday."),
-    keep: Keep = typer.Option("grasp", help="How Monday's images are chosen that are learnt again: at random, by "
+    keep: Keep = typer.Option("cp_l2norm", help="How Monday's images are chosen that are learnt again: at random, by "
                                             "closest pairs (cp_...), or prototypical ones more likely (grasp)."),
     budget: int = typer.Option(400, min=1, help="How many of Monday's images are kept, by whatever strategy."),
     weights: str = typer.Option("", help="What to start from: champion, none, imagenet (a download; width 1.0 only), "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def story(
     rate: Annotated[float, typer.Option(min=1, help="Rows per second, all the time.")] = 10.0,
-    keep: Annotated[Keep, typer.Option(help="How old images to keep are chosen; see `model train`.")] = "grasp",
+    keep: Annotated[Keep, typer.Option(help="How old images to keep are chosen; see `model train`.")] = "cp_l2norm",
     budget: Annotated[int, typer.Option(min=1, help="How many of Monday's images training keeps.")] = 400,
     seed: Annotated[int, typer.Option(help="Decides the order of the rows and the training.")] = 2022,
     to: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default: story in the home "
