@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     shadow_share: float = Field(0.2, ge=0, le=1, description="Share of rows that a challenger predicts too, in shadow")
     drift_window: int = Field(50, ge=20, le=10_000, description="Predictions tested for drift at once")
     drift_false_alarm_rows: int = Field(100_000, ge=1000, description="Rows in which one false alarm of drift is due")
+    verify_rate: int = Field(1000, ge=1, le=100_000, description="Rows a second that the verification's sweep compares")
     history_days: int = Field(30, ge=1, description="Days that predictions stay in the history")
     log_json: bool = Field(False, description="Worker's logs as JSON lines")
 

@@ -1,6 +1,7 @@
 """The services of the stack, as data. What each needs beside other services is for the caller to add."""
 
 import sys
+import time
 from dataclasses import replace
 
 from cargostream.database import database_url
@@ -9,6 +10,9 @@ from cargostream.settings import Settings
 from compose import kafka, postgres
 from compose.parts import Service
 from compose.probes import http_ok
+
+VERIFY_SIGN_S = 180.0
+"""A verification that has shown no sign of life for so long hangs: it waits for nothing longer than some seconds."""
 
 
 def services(settings: Settings) -> list[Service]:
@@ -23,6 +27,7 @@ def services(settings: Settings) -> list[Service]:
         *([] if settings.mlflow_tracking_uri else [mlflow(settings)]),  # else another's server is used
         *(worker(settings, index) for index in range(settings.worker_processes)),
         monitor(settings),
+        verify(settings),
     ]
 
 
@@ -83,4 +88,17 @@ def monitor(settings: Settings) -> Service:
     sign = settings.home / "run" / "monitor"
     argv = ("nice", "-n", "15", sys.executable, "-m", "cargostream", "monitor")
     return Service("monitor", argv, sign.exists, env={"CARGOSTREAM_HOME": str(settings.home)},
+                   prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run", deadline=120)
+
+
+def verify(settings: Settings) -> Service:
+    """What compares source, mirror and predictions, and repairs; it is ready when it has looked at the source once.
+    Rows do not wait for it."""
+    sign = settings.home / "run" / "verify"
+    argv = ("nice", "-n", "15", sys.executable, "-m", "cargostream", "verify", "--watch", "--repair")
+
+    def alive() -> bool:
+        return time.time() - sign.stat().st_mtime < VERIFY_SIGN_S
+
+    return Service("verify", argv, sign.exists, alive=alive, env={"CARGOSTREAM_HOME": str(settings.home)},
                    prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run", deadline=120)

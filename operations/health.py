@@ -12,7 +12,8 @@ def reasons(parts: dict[str, dict[str, Any]], connectors: list[dict[str, Any]] |
     `parts` is what the runner says ({name: {"state", "error", …}}), `connectors` is what Connect says, each with
     "name", "state" and "tasks" ([{"id", "state", "cause"}]), or None when it does not answer.
     """
-    return [*_parts(parts), *_connectors(connectors), *_slots(data), *_workers(data), *_rows(data), *_unreadable(data)]
+    return [*_parts(parts), *_connectors(connectors), *_slots(data), *_workers(data), *_rows(data), *_verified(data),
+            *_unreadable(data)]
 
 
 def _parts(parts: dict[str, dict[str, Any]]) -> list[str]:
@@ -63,6 +64,14 @@ def _rows(data: Data) -> list[str]:
         found.append(f"{sum(one.rows for one in stuck):,} rows wait for their answer in partition {where}, and nothing "
                      f"moved there for {min(one.idle_s for one in stuck):.0f} s")
     return found
+
+
+def _verified(data: Data) -> list[str]:
+    standing = (data.verified or {}).get("standing", 0)
+    if not standing:
+        return []
+    return [f"{standing:,} rows differ between source, mirror and predictions and were not repaired: "
+            "`cargostream verify` lists them"]
 
 
 def _unreadable(data: Data) -> list[str]:

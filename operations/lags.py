@@ -47,9 +47,9 @@ def read_topics(bootstrap: str) -> Topics:
     known = admin.list_topics(timeout=TIMEOUT_S).topics
     wanted = {topic for topics in READER_GROUPS.values() for topic in topics} | {DEAD_LETTER_TOPIC}
     partitions = [(topic, number) for topic in wanted & known.keys() for number in known[topic].partitions]
-    first = _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-    end = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    acknowledged = {group: _acknowledged(bootstrap, group, partitions) for group in READER_GROUPS}
+    first = offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    end = offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    acknowledged = {group: committed(bootstrap, group, partitions) for group in READER_GROUPS}
     lags = [
         Lag(group, topic, sum(end[at] - max(first[at], acknowledged[group].get(at, -1)) for at in partitions
                               if at[0] == topic))
@@ -58,13 +58,23 @@ def read_topics(bootstrap: str) -> Topics:
     return Topics(lags, sum(end[at] - first[at] for at in partitions if at[0] == DEAD_LETTER_TOPIC))
 
 
-def _offsets(admin: AdminClient, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> dict[Any, int]:
+def offsets(admin: AdminClient, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> dict[Any, int]:
+    """The first offset of each partition, or the one after its last.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
     asked = {TopicPartition(topic, number): which for topic, number in partitions}
     found = admin.list_offsets(asked, request_timeout=TIMEOUT_S)
     return {(at.topic, at.partition): future.result(TIMEOUT_S).offset for at, future in found.items()}
 
 
-def _acknowledged(bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+def committed(bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """What a group has acknowledged, by partition; negative where it never has.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
     # By a consumer that joins nothing: librdkafka 2.16's admin call for this can end the process while the group's
     # coordinator comes up.
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group}, logger=_quiet)

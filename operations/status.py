@@ -44,7 +44,7 @@ class Data(msgspec.Struct, frozen=True):
 
     `accuracy` is of the newest RUNNING answers of the version that answered last, `drift` of the newest window that was
     tested; both are empty before there is one. `untested` names versions of which a whole window of answers has waited
-    for UNTESTED_S to be tested.
+    for UNTESTED_S to be tested. `verified` is how far `cargostream verify --watch` has come, as `verify_state` has it.
     """
 
     rows: Rows | None = None
@@ -55,6 +55,7 @@ class Data(msgspec.Struct, frozen=True):
     accuracy: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
     untested: list[int] | None = None
+    verified: dict[str, Any] | None = None
     refused: list[dict[str, Any]] | None = None
     events: list[dict[str, Any]] | None = None
     unreadable: dict[str, str] = {}
@@ -74,6 +75,7 @@ def read_data(settings: Settings) -> Data:
         "drift": lambda: dict(next(iter(query(target, "drift")), {})),
         "untested": lambda: [row["model_version"] for row in query(
             target, "windows_due", rows=settings.drift_window, quiet=1, settle=UNTESTED_S)],
+        "verified": lambda: dict(next(iter(query(target, "verify_state")), {})),
         "refused": lambda: [{"database": name, **row} for name, server in (("source", source),
                             ("target", target)) for row in query(server, "refused")],
         "events": lambda: [dict(row) for row in query(target, "events")],

@@ -12,7 +12,7 @@ from cargostream import __version__
 from cargostream.cli.output import err, out
 from cargostream.errors import CargostreamError
 
-MODULES = ("stack", "status", "demo", "story", "data", "produce", "connectors", "worker", "monitor", "model",
+MODULES = ("stack", "status", "demo", "story", "data", "produce", "connectors", "worker", "monitor", "model", "verify",
            "chaos")
 
 # Telemetry of dependencies is off; it must be so before they are imported, here and in every process started from here.

@@ -85,6 +85,23 @@ def heal(as_json: bool = JSON) -> None:
 
 
 @commands.command()
+def recapture(yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+    """Begin anew with a look at the whole source table, when the replication slot was lost.
+
+    Every row is predicted again. Rows that were deleted while there was no slot leave something behind in the target;
+    `cargostream verify` finds it and, as the stack runs it, takes it away.
+    """
+    from cargostream.settings import load_settings
+    from connectors.recapture import recapture
+
+    if not yes:
+        typer.confirm("Every row of the source is read and predicted again. Begin anew?", abort=True, err=True)
+    err.print("Waiting until the source connector runs …")
+    recapture(load_settings())
+    out.print("The source connector reads the whole table.", markup=False)
+
+
+@commands.command()
 def delete(
     as_json: bool = JSON, yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from cargostream.cli.output import err, out
 from cargostream.cli.status_model import model_lines, seats
+from cargostream.cli.verify import verify_lines
 from cargostream.errors import CargostreamError
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def in_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
                       f"{worker['model_version'] or 'none'}"))
         lines += seats(worker["detail"])
     lines += model_lines(found)
+    lines += verify_lines(found)
     lines += [("refused", f"{row['records']:,} from {row['topic']} ({row['database']}): {row['reason']}")
               for row in found["refused"] or []]
     lines += [("event", f"{event['last']} {event['severity']}: {event['detail']}")
