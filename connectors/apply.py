@@ -94,9 +94,10 @@ def halt(settings: Settings, names: Iterable[str], deadline_s: float = 30) -> No
                 _stop(client, name, deadline)
 
 
-def restart_failed(client: httpx.Client, name: str) -> None:
-    """Restarts what failed of one connector and leaves the rest alone."""
-    answer(client.post(f"/connectors/{name}/restart", params={"includeTasks": "true", "onlyFailed": "true"}))
+def restart(client: httpx.Client, name: str, only_failed: bool = True) -> None:
+    """Restarts a connector and its tasks: what failed of them, unless all is asked for."""
+    answer(client.post(f"/connectors/{name}/restart", params={
+        "includeTasks": "true", "onlyFailed": str(only_failed).lower()}))
 
 
 def _difference(client: httpx.Client, name: str, wanted: dict[str, str]) -> Change:
@@ -148,7 +149,7 @@ def _wait(client: httpx.Client, deadline: float, deadline_s: float) -> None:
             restart_at = now + RESTART_EVERY_S
             for connector in waiting:
                 if has_failed(connector):
-                    _patiently(partial(restart_failed, client, connector["name"]), deadline)
+                    _patiently(partial(restart, client, connector["name"]), deadline)
                 elif connector["state"] in HALTED:
                     _request(client, "PUT", f"/connectors/{connector['name']}/resume", deadline)
         time.sleep(POLL_S)

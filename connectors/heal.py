@@ -10,7 +10,7 @@ from cargostream.errors import Unavailable
 from cargostream.events import report
 from cargostream.records import Event
 from cargostream.settings import Settings
-from connectors.apply import restart_failed
+from connectors.apply import restart
 from connectors.reach import reachable
 from connectors.rest import connect
 from connectors.status import has_failed, read_status
@@ -18,7 +18,8 @@ from connectors.status import has_failed, read_status
 LOUD_AFTER = 5
 QUIET_S = 60.0
 LONGEST_S = {True: 8.0, False: 60.0}
-"""The longest pause between two tries, by whether the database is merely out of reach."""
+"""The longest pause between two tries, by whether the database is merely out of reach, or its disk is full."""
+FULL = "No space left on device"
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +63,11 @@ def heal_once(settings: Settings, memory: dict[str, Trouble]) -> list[dict[str, 
                 continue
             trouble.tries += 1
             trouble.unexplained += not (trouble.away or came_back)
-            trouble.next_at = now + min(2.0 ** (trouble.tries - 1), LONGEST_S[trouble.away])
             why = "its database is away" if trouble.away else connector["cause"] or "Connect gives no reason"
+            trouble.next_at = now + min(2.0 ** (trouble.tries - 1), LONGEST_S[trouble.away or FULL in why])
             _tell(settings, name, trouble, why)
             try:
-                restart_failed(client, name)
+                restart(client, name)
             except Unavailable:
                 continue  # Connect hands out its work anew; the next round comes soon enough
             restarted.append({"connector": name, "tries": trouble.tries, "cause": why, "unreachable": trouble.away})

@@ -154,6 +154,9 @@ class Intake:
         assigned: set[TP] = args[0]
         try:
             partitions = {tp.partition for tp in assigned if tp.topic == SOURCE_TOPIC}
+            if max(partitions, default=0) >= PARTITIONS:  # rows have changed partitions: their order is lost
+                give_up(f"the topic has more than {PARTITIONS} partitions: delete it, run `cargostream up` again, then "
+                        "`cargostream verify --repair`", topic=SOURCE_TOPIC)
             known = self._topic()
             positions = await self._look(known, partitions)
         except Exception as error:

@@ -26,6 +26,7 @@ def parts(settings: Settings, only: tuple[str, ...] = ()) -> list["Part"]:
         Step("topics", lambda: _topics(settings), ("kafka", "schema")),
         Step("connectors", lambda: _connectors(settings), ("connect", "topics")),
         Repeated("heal", _heal(settings), ("connectors",)),
+        Repeated("capture", _capture(settings), ("connectors",), every=5),
         Repeated("retention", lambda: _forget(settings), ("connectors",), every=3600),
         *(needing(own[name], "topics") for name in own if name.startswith("worker-")),
         needing(own["monitor"], "flow"),
@@ -101,6 +102,13 @@ def _heal(settings: Settings) -> Callable[[], None]:
         heal_once(settings, memory)
 
     return heal
+
+
+def _capture(settings: Settings) -> Callable[[], object]:
+    from connectors.capture import Capture, watch_capture
+
+    memory = Capture()
+    return lambda: watch_capture(settings, memory)
 
 
 def _flow(settings: Settings) -> None:

@@ -17,10 +17,12 @@ import os
 import pkgutil
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmarks.stack import Stack
     from tests.faults.bench import Bench
 
 Run = Callable[["Bench"], str]
@@ -29,9 +31,9 @@ Run = Callable[["Bench"], str]
 @dataclass(frozen=True)
 class Case:
     """One row of the table. `faults` is how often the case calls `bench.inject`: fewer is a failure. `own_stack`: it
-    changes settings or the schema, so that no other case may use the same stack. `quick`: `make test` runs it too.
-    `needs`: rights that it cannot do without, see `NEEDS`; where they lack it is reported as not run. `run` is None for
-    a case that cannot be run here at all, for the reason `why`."""
+    changes settings or the schema, so that no other case may use the same stack; `stack` starts and removes one that is
+    made for it. `quick`: `make test` runs it too. `needs`: rights that it cannot do without, see `NEEDS`; where they
+    lack it is reported as not run. `run` is None for a case that cannot be run here at all, for the reason `why`."""
 
     id: str
     injected: str
@@ -43,6 +45,7 @@ class Case:
     needs: tuple[str, ...] = ()
     timeout_s: float = 600
     why: str = ""
+    stack: Callable[[], AbstractContextManager["Stack"]] | None = None
 
 
 NEEDS: dict[str, Callable[[], bool]] = {"root": lambda: os.geteuid() == 0}
@@ -53,10 +56,11 @@ CASES: dict[str, Case] = {}
 
 
 def case(identity: str, injected: str, expected: str, *, faults: int = 0, own_stack: bool = False, quick: bool = False,
-         needs: tuple[str, ...] = (), timeout_s: float = 600) -> Callable[[Run], Run]:
+         needs: tuple[str, ...] = (), timeout_s: float = 600,
+         stack: Callable[[], AbstractContextManager["Stack"]] | None = None) -> Callable[[Run], Run]:
     """Put a function into the table."""
     def register(run: Run) -> Run:
-        _add(Case(identity, injected, expected, run, faults, own_stack, quick, needs, timeout_s))
+        _add(Case(identity, injected, expected, run, faults, own_stack, quick, needs, timeout_s, stack=stack))
         return run
     return register
 

@@ -1,15 +1,13 @@
 """Which cases run, on which stack: `--faults all` runs every one, `--only A1,B3` some, `--shard 2/4` a quarter."""
 
-import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from benchmarks.stack import Stack, fresh_stack
+from benchmarks.stack import Stack
 from tests.faults.case import Case, load_cases
+from tests.faults.stacks import own_stack
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,17 +37,10 @@ def seed(fault: tuple[Case, int], request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def stack_for(fault: tuple[Case, int], request: pytest.FixtureRequest) -> Iterator[Stack]:
     """The session's stack, or one of the case's own."""
-    if not fault[0].own_stack:
+    if not (fault[0].own_stack or fault[0].stack):
         yield request.getfixturevalue("stack")
         return
-    with own_stack() as stack:
-        yield stack
-
-
-@contextmanager
-def own_stack() -> Iterator[Stack]:
-    with fresh_stack(Path(os.environ["CARGOSTREAM_CACHE"])) as stack:
-        stack.run("up")
+    with (fault[0].stack or own_stack)() as stack:
         yield stack
 
 

@@ -114,6 +114,25 @@ def test_even_the_superuser_does_not_truncate_by_accident(databases):
         connection.execute(text("TRUNCATE cargo"))
 
 
+@pytest.mark.parametrize("change", [
+    "DROP COLUMN image_path", "RENAME image_path TO photo", "ALTER image_path DROP NOT NULL", "RENAME TO freight",
+    "DROP COLUMN sha256", "REPLICA IDENTITY DEFAULT"])
+def test_a_change_that_would_cost_the_predictions_is_refused(databases, change):
+    with databases.engine("source", "admin").connect() as connection, \
+            pytest.raises(DBAPIError, match="this change of cargo is refused: its predictions need"):
+        connection.execute(text(f"ALTER TABLE cargo {change}"))
+
+
+def test_the_table_itself_is_not_dropped_by_accident_and_other_changes_are_let_through(databases):
+    with databases.engine("source", "admin").connect() as connection:
+        with pytest.raises(DBAPIError, match="this change of cargo is refused"), connection.begin_nested():
+            connection.execute(text("DROP TABLE cargo"))
+        for change in ("ADD note text", "ADD weight int NOT NULL DEFAULT 1", "ALTER image_path TYPE varchar(600)",
+                       "ALTER id TYPE int", "ALTER id TYPE bigint"):
+            connection.execute(text(f"ALTER TABLE cargo {change}"))
+        connection.rollback()
+
+
 @pytest.mark.parametrize(("columns", "constraint"), [
     ("image_path = ' \t'", "path_is_not_blank"),
     ("image_path = ''", "path_is_not_blank"),

@@ -1,6 +1,7 @@
 """What happens when a database, a slot or a right is gone for a while."""
 
 import threading
+import time
 
 import httpx
 
@@ -80,6 +81,28 @@ def test_a_lost_slot_is_told_and_never_made_anew(connectors, databases, settings
         until(lambda: httpx.delete(f"{connector}/offsets").is_success, "its offsets are forgotten")
         apply(settings)
     until(lambda: mirrored(identity), "the snapshot brings the row of the gap", 60)
+
+
+def test_a_full_disk_is_loud_and_tried_again_soon(connectors, databases, settings, insert, mirrored):
+    """The database itself says so; here a trigger does, since the disk is everybody's."""
+    databases.query("target", """
+        CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'could not extend file: No space left on device';
+        END $$;
+        CREATE TRIGGER a_full_disk BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION full_disk()""", "admin")
+    memory = {SINK_CONNECTOR: heal.Trouble(tries=20, unexplained=20, failed_at=time.monotonic())}
+    try:
+        identity = insert("no room.jpg")
+        until(lambda: heal_once(settings, memory), "the sink has failed and is restarted", 60)
+        assert memory[SINK_CONNECTOR].told
+        assert 5 < memory[SINK_CONNECTOR].next_at - time.monotonic() <= 8
+    finally:
+        databases.query("target", "DROP FUNCTION full_disk CASCADE", "admin")
+
+    def arrived():
+        heal_once(settings, memory)
+        return mirrored(identity)
+    until(arrived, "the row arrives once there is room", 60)
 
 
 def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(

@@ -4,8 +4,9 @@ import signal
 import time
 
 import msgspec
+from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
 
-from cargostream.records import SOURCE_TOPIC
+from cargostream.records import PARTITIONS, SOURCE_TOPIC
 from tests.support.workers import Rig
 
 
@@ -16,6 +17,17 @@ def test_a_topic_that_was_made_anew_is_not_worked_on(rig: Rig) -> None:
     assert worker.wait(timeout=60) == 1
     assert "giving up" in rig.log()
     assert "not the one that the stack made" in rig.log()
+
+
+def test_a_topic_with_more_partitions_is_not_worked_on(rig: Rig) -> None:
+    """Rows have moved to other partitions, where their offsets start anew: the guard would take the new for the old."""
+    (grown,) = rig.broker.admin().create_partitions([NewPartitions(SOURCE_TOPIC, 2 * PARTITIONS)]).values()
+    grown.result(30)
+    rig.stream(0, 20)
+    worker = rig.start()
+    assert worker.wait(timeout=60) == 1
+    assert f"more than {PARTITIONS} partitions" in rig.log()
+    assert rig.predictions() == []
 
 
 def test_a_second_worker_of_the_same_index_is_refused_and_the_first_goes_on(rig: Rig) -> None:

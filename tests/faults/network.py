@@ -1,0 +1,108 @@
+"""A loopback of a test's own, in which links are cut, slowed, or swallow single connections. Linux, root and `tc`.
+
+Nothing on it but the stack that is started inside: what is done to it does not reach the machine's other traffic. What
+is dropped is dropped without a word, as by a cable that was pulled: nobody hears a reset.
+"""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import psutil
+
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+_inside = False
+
+
+@contextmanager
+def own_network() -> Iterator[None]:
+    """The thread that is in it, and every thread and process that it starts, has a loopback of its own."""
+    global _inside
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    _checked(_libc.unshare(CLONE_NEWNET))
+    _inside = True
+    try:
+        _run("ip", "link", "set", "lo", "mtu", "1500", "up")
+        _run("tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb", "default", "1")
+        _class(1, "100gbit")
+        _class(2, "100gbit")
+        _run("tc", "qdisc", "add", "dev", "lo", "parent", "1:2", "handle", "2:", "pfifo", "limit", "0")
+        yield
+    finally:
+        _inside = False
+        _checked(_libc.setns(before, CLONE_NEWNET))
+        os.close(before)
+
+
+@contextmanager
+def cut(*ports: int) -> Iterator[None]:
+    """Packets from and to these ports are dropped."""
+    for port in ports:
+        swallow(port)
+    try:
+        yield
+    finally:
+        mend()
+
+
+def swallow(port: int) -> None:
+    """Packets from and to this port are dropped from now on, until `mend`."""
+    _steer(port, 2)
+
+
+def mend() -> None:
+    """Let everything through again."""
+    _run("tc", "filter", "del", "dev", "lo", "parent", "1:")
+
+
+@contextmanager
+def throttled(ports: Iterable[int], mbit: float) -> Iterator[None]:
+    """Each of these ports has so many Mbit/s for what goes to it and comes from it."""
+    for number, port in enumerate(ports, 10):
+        _class(number, f"{mbit}mbit")
+        _steer(port, number)
+    try:
+        yield
+    finally:
+        mend()
+
+
+def connections(pid: int, *ports: int) -> list[int]:
+    """The local ports of a process's connections to any of these ports."""
+    return [found.laddr.port for found in psutil.Process(pid).net_connections("tcp")
+            if found.status == psutil.CONN_ESTABLISHED and found.raddr and found.raddr.port in ports]
+
+
+def possible() -> bool:
+    """Whether this user and this system can do it."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "tc", "unshare"))):
+        return False
+    tried = ("ip link set lo up && tc qdisc add dev lo root handle 1: htb && tc class add dev lo parent 1: classid "
+             "1:2 htb rate 1gbit && tc filter add dev lo parent 1: protocol ip u32 match ip dport 9 0xffff flowid 1:2")
+    return subprocess.run(["unshare", "-n", "sh", "-c", tried], capture_output=True, check=False).returncode == 0
+
+
+def _class(number: int, rate: str) -> None:
+    _run("tc", "class", "replace", "dev", "lo", "parent", "1:", "classid", f"1:{number}", "htb", "rate", rate,
+         "burst", "1m", "quantum", "60000")
+
+
+def _steer(port: int, number: int) -> None:
+    for end in ("sport", "dport"):
+        _run("tc", "filter", "add", "dev", "lo", "parent", "1:", "protocol", "ip", "prio", "1", "u32",
+             "match", "ip", end, str(port), "0xffff", "flowid", f"1:{number}")
+
+
+def _run(*command: str) -> None:
+    assert _inside, "the machine's own network is left alone"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
