@@ -126,6 +126,26 @@ class IngestRecord(msgspec.Struct, frozen=True):
     sha256: str | None = None
 
 
+class DeadLetter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Headers of a record on `cargo-dead-letter`, all as text; key and value are the original's.
+
+    The coordinates are those of the record that could not be read, `attempt` is 0 unless it was a repeat. `stage` says
+    what gave it up: `read` the record itself, `trial` a process that ended of it, `replay` the headers of a repeat.
+    `code` is one of `cargostream.errors.RejectCode`. `cut_from` is the value's length where not all of it is kept.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    at: str
+    epoch: int = 0
+    attempt: int = 0
+    code: str = "invalid_message"
+    stage: str = "read"
+    cut_from: int | None = None
+
+
 class Event(msgspec.Struct, frozen=True):
     """Value of a record on `cargo-events`: something notable that a part reports, kept in `cargo_event`.
 

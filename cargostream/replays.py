@@ -7,7 +7,7 @@ of the record that it repeats.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +20,8 @@ from cargostream.records import PARTITIONS, REPLAY_TOPIC, SourceKey, SourceRow
 _quiet = logging.getLogger("cargostream.librdkafka")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
+
+Headers = list[tuple[str, str | bytes | None]]
 
 _LIMITS = {"epoch": range(1, 2**31), "partition": range(PARTITIONS), "offset": range(2**63), "attempt": range(1, 2**31)}
 
@@ -38,7 +40,7 @@ class ReplayRecord(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: Headers
 
 
 def replay_record(row: Mapping[str, Any], epoch: int, partition: int, offset: int, attempt: int) -> ReplayRecord:
@@ -53,12 +55,12 @@ def replay_record(row: Mapping[str, Any], epoch: int, partition: int, offset: in
                         write_headers(Repeat(epoch, partition, offset, attempt)))
 
 
-def write_headers(repeat: Repeat) -> list[tuple[str, bytes]]:
+def write_headers(repeat: Repeat) -> Headers:
     """The headers of a record that repeats another."""
     return [(name, str(number).encode()) for name, number in repeat._asdict().items()]
 
 
-def read_headers(headers: Sequence[tuple[str, str | bytes | None]] | None) -> Repeat:
+def read_headers(headers: Headers | dict[str, str | bytes | None] | None) -> Repeat:
     """What a record on `cargo-replay` repeats.
 
     Raises:
@@ -79,7 +81,7 @@ def _number(name: str, content: str | bytes | None) -> int:
 
 
 class Replayer:
-    """Sends records to `cargo-replay` with an idempotent producer. Not for several threads."""
+    """Sends records to `cargo-replay`, or to another topic, with an idempotent producer. Not for several threads."""
 
     def __init__(self, bootstrap: str, patience_s: float = 30) -> None:
         self._bootstrap = bootstrap
@@ -90,17 +92,20 @@ class Replayer:
         }, logger=_quiet)
 
     def send(self, record: ReplayRecord) -> None:
-        """Hand a record to the producer; only `flush` tells that the broker has it.
+        """Hand a record to the producer; only `flush` tells that the broker has it. Raises as `put`."""
+        self.put(REPLAY_TOPIC, read_headers(record.headers).partition, *record)
+
+    def put(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """The same for any record on any topic.
 
         Raises:
             Unavailable: the broker takes no more.
         """
-        partition = read_headers(record.headers).partition
         deadline = time.monotonic() + 30
         while True:
             try:
-                self._producer.produce(REPLAY_TOPIC, key=record.key, value=record.value, partition=partition,
-                                       headers=record.headers, on_delivery=self._delivered)
+                self._producer.produce(topic, key=key, value=value, partition=partition, headers=headers,
+                                       on_delivery=self._delivered)
                 self._producer.poll(0)
                 return
             except BufferError as error:
@@ -127,5 +132,5 @@ class Replayer:
             self._failures.append(error)
 
     def _failed(self, reason: str) -> Unavailable:
-        return Unavailable(f"Records cannot be sent to {REPLAY_TOPIC} on the broker at {self._bootstrap}: {reason}. "
-                           "See `cargostream status`.")
+        return Unavailable(f"The broker at {self._bootstrap} takes no records to be answered again: {reason}. See "
+                           "`cargostream status`.")

@@ -82,7 +82,7 @@ def condemn(key: bytes | None, value: bytes | None, model: Model) -> Outcome:
     try:
         read = read_row(key, value)
     except Exception:  # reading it may be what ends them
-        return Unreadable(why)
+        return Unreadable(why, RejectCode.CRASHED_WORKER, "trial")
     if isinstance(read, Unreadable):
         return read
     return Rejected(read[0], Served(model.name, model.version, model.engine), RejectCode.CRASHED_WORKER, why)

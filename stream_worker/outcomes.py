@@ -15,9 +15,16 @@ import msgspec
 
 from cargostream.decode import ImageStatistics
 from cargostream.errors import RejectCode
-from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, Prediction, PredictionKey, SourceRow
+from cargostream.records import (
+    DEAD_LETTER_TOPIC,
+    PREDICTIONS_TOPIC,
+    DeadLetter,
+    Prediction,
+    PredictionKey,
+    SourceRow,
+)
 
-Purpose = Literal["current", "shadow"]
+Purpose = Literal["current", "replay", "shadow"]
 
 DEAD_LETTER_MAX = 1_000_000
 """Bytes of a value that a dead letter keeps: with its headers it must pass where the original just did."""
@@ -85,9 +92,11 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Bytes that cannot be tied to a row."""
+    """Bytes that cannot be tied to a row; `code` and `stage` as `cargostream.records.DeadLetter` has them."""
 
     reason: str
+    code: RejectCode = RejectCode.INVALID_MESSAGE
+    stage: Literal["read", "trial", "replay"] = "read"
 
 
 class Wait(StrEnum):
@@ -126,14 +135,13 @@ def to_record(answer: Answer, at: Coordinates, key: bytes | None, value: bytes |
     match answer:
         case Unchanged():
             return None
-        case Unreadable(reason):
-            headers = {"topic": at.topic, "partition": at.partition, "offset": at.offset, "epoch": at.epoch,
-                       "reason": reason, "at": answered.isoformat()}
-            if value is not None and len(value) > DEAD_LETTER_MAX:
-                headers["cut_from"] = len(value)
-                value = value[:DEAD_LETTER_MAX]
-            return Outgoing(DEAD_LETTER_TOPIC, at.partition, key, value,
-                            [(name, str(content)) for name, content in headers.items()])
+        case Unreadable():
+            long = value is not None and len(value) > DEAD_LETTER_MAX
+            letter = DeadLetter(**at._asdict(), code=answer.code.value, stage=answer.stage, reason=answer.reason,
+                                at=answered.isoformat(), cut_from=len(value or b"") if long else None)
+            headers: list[tuple[str, str | bytes | None]] = [
+                (name, str(content)) for name, content in msgspec.structs.asdict(letter).items() if content is not None]
+            return Outgoing(DEAD_LETTER_TOPIC, at.partition, key, value[:DEAD_LETTER_MAX] if value else value, headers)
         case _:
             prediction = to_prediction(answer, at, received, answered, purpose)
             return Outgoing(PREDICTIONS_TOPIC, at.partition, _encode(PredictionKey(prediction.source_id)),

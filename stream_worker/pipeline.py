@@ -5,6 +5,7 @@ behind the sender, and who consumes is not known here.
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from cargostream.images import ImageStore
 from stream_worker.handler import Model, condemn, handle
 from stream_worker.journal import Journal
 from stream_worker.logs import give_up, log
-from stream_worker.outcomes import Coordinates, NotYet, Outcome, Outgoing, Wait, to_record
+from stream_worker.outcomes import Coordinates, NotYet, Outcome, Outgoing, Unreadable, Wait, to_record
 from stream_worker.window import Receipt, Window
 from stream_worker.work import Limits, Work
 
@@ -40,7 +41,7 @@ class Pipeline:
 
     The journal has a slot for each thread, and one for the record for which the process gives up.
     `convicted` tries a record that the journal suspects; it blocks, and raises Unavailable if it cannot tell.
-    `answered` hears on the loop of each record that is through, and must not hold it up.
+    `answered` hears on the loop of each live record that is through, and must not hold it up.
     """
 
     def __init__(self, limits: Limits, store: ImageStore, model: Callable[[], Model], journal: Journal,
@@ -85,16 +86,35 @@ class Pipeline:
         self._queue.put(work)
         return receipt
 
+    async def repeat(self, at: Coordinates, key: bytes | None, value: bytes | None,
+                     unreadable: Unreadable | None = None) -> None:
+        """Take in a record that is answered again, and wait until the broker has the answer. It belongs to no window,
+        needs no room, and has had its time for its image to come. `unreadable`, where the caller knows already, is the
+        answer."""
+        done = self._loop.create_future()
+        work = Work(None, at, key, value, datetime.now(UTC), -math.inf, room=False, answer=unreadable, done=done)
+        self.in_flight.add(work)
+        self._queue.put(work)
+        await done
+
+    def live(self) -> int:
+        """How many live rows are in flight, but for those that wait for their images."""
+        return sum(work.room for work in self.in_flight)
+
     def confirm(self, work: Work) -> None:
         """The broker has the answer, or there was none to send; without an answer the record was dropped."""
         self.in_flight.discard(work)
         self.waits.discard(work)
         if work.answer is not None:
-            work.window.answer(work.at.offset)
             self.counts[type(work.answer).__name__.lower()] += 1
             self.last_answer = datetime.now(UTC)
+            if work.window is not None:
+                work.window.answer(work.at.offset)
         self._leave(work)
-        self._answered(work)
+        if work.done is None:
+            self._answered(work)
+        elif not work.done.done():
+            work.done.set_result(None)
 
     def positions(self) -> dict[int, int]:
         """By partition, the offset below which everything is answered."""
@@ -130,10 +150,10 @@ class Pipeline:
                 give_up("a record could not be sent", error=repr(error), **work.at._asdict())
 
     def _work(self, work: Work, slot: int) -> None:
-        if self.windows.get(work.at.partition) is not work.window:
+        if work.window is not None and self.windows.get(work.at.partition) is not work.window:
             self._loop.call_soon_threadsafe(self.confirm, work)  # without an answer: nothing is acknowledged
             return
-        outcome = self._handled(work, slot)
+        outcome = work.answer or self._handled(work, slot)
         if isinstance(outcome, NotYet):
             self._loop.call_soon_threadsafe(self._postpone, work, outcome)
             return
@@ -145,17 +165,11 @@ class Pipeline:
             self._sender.send(outgoing, work)
 
     def _handled(self, work: Work, slot: int) -> Outcome:
-        if self._journal.clear(work.at):
-            log.warning("record under suspicion", extra=work.at._asdict())
-            work.on_trial = True
-            try:
-                if self._convicted(work.key, work.value):
-                    return condemn(work.key, work.value, self._model())
-            except Unavailable as error:
-                self._journal.suspects.add(work.at[1:])
-                return NotYet(Wait.STORE, str(error))
-            finally:
-                work.on_trial = False
+        try:
+            if self._guilty(work, slot):
+                return condemn(work.key, work.value, self._model())
+        except Unavailable as error:
+            return NotYet(Wait.STORE, str(error))
         self._journal.enter(slot, work.at)
         work.started = time.monotonic()
         patient = work.started - work.seen < self.limits.patience_s
@@ -164,6 +178,23 @@ class Pipeline:
         work.started = 0.0
         self._journal.leave(slot)
         return outcome
+
+    def _guilty(self, work: Work, slot: int) -> bool:
+        """Whether the record is known to end processes; one under suspicion is tried first. Raises Unavailable."""
+        if self._journal.clear(work.at):
+            log.warning("record under suspicion", extra=work.at._asdict())
+            self._journal.enter(slot, work.at)  # another record may end the process before the verdict
+            work.on_trial = True
+            try:
+                if self._convicted(work.key, work.value):
+                    self._journal.convict(work.at)
+            except Unavailable:
+                self._journal.suspects.add(work.at[1:])
+                raise
+            finally:
+                work.on_trial = False
+                self._journal.leave(slot)
+        return work.at[1:] in self._journal.convicted
 
     def _postpone(self, work: Work, outcome: NotYet) -> None:
         work.faults += outcome.wait is Wait.FAULT

@@ -14,7 +14,7 @@ import msgspec
 
 from cargostream.errors import Unavailable
 from cargostream.images import FolderStore
-from cargostream.records import EVENTS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Event
+from cargostream.records import EVENTS_TOPIC, REPLAY_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Event
 from cargostream.settings import Settings
 from stream_worker import logs
 from stream_worker.app import Intake
@@ -27,6 +27,7 @@ from stream_worker.models import Models
 from stream_worker.outcomes import Outgoing
 from stream_worker.pipeline import Pipeline
 from stream_worker.positions import Broker, Topic, known_topic
+from stream_worker.replays import Replays
 from stream_worker.sender import Sender
 from stream_worker.trial import Case, convicted
 from stream_worker.work import Limits, Work
@@ -75,6 +76,7 @@ class Process:
         self.broker = Broker(settings.bootstrap, WORKER_GROUP)
         self.intake = Intake(settings, index, self.pipeline, self.broker, self.topic, self.report)
         self.liveness = Liveness(self.pipeline, self.intake.dues, partial(self.broker.waits, SOURCE_TOPIC))
+        self.replays = Replays(settings, index, self.pipeline, self.replay_topic)
 
     async def run(self) -> None:
         """Wait for a model and the topics, then work until told to stop."""
@@ -96,13 +98,17 @@ class Process:
         """The source topic as the stack made it. Raises Unavailable: it has not, yet."""
         return known_topic(self.settings.home / "run", SOURCE_TOPIC)
 
+    def replay_topic(self) -> Topic:
+        """The same of the topic of repeats."""
+        return known_topic(self.settings.home / "run", REPLAY_TOPIC)
+
     async def work(self) -> None:
         """Join the group once there is a model to answer with, and commit as answers are confirmed."""
         await self.models.champion.taken.wait()
         await self.topics_made()
         self.pipeline.start(self.sender)
         await self.intake.start()
-        await self.intake.commit_for_ever()
+        await asyncio.gather(self.intake.commit_for_ever(), self.replays.answer_for_ever())
 
     async def topics_made(self) -> None:
         """Faust never subscribes to a topic that appears after it: wait for it."""
@@ -129,7 +135,7 @@ class Process:
         """Answer what is in flight, commit, leave: within 30 s and with exit status 0, else at once with 1."""
         log.info("stopping")
         self.intake.close()
-        await self.pipeline.drain(DRAIN_S)
+        await asyncio.gather(self.pipeline.drain(DRAIN_S), self.replays.stop(DRAIN_S))
         await asyncio.to_thread(self.sender.flush, FLUSH_S)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.intake.commit(), LEAVE_S)
@@ -174,7 +180,8 @@ class Process:
             "ready": reason is None, "reason": reason, "index": self.index, "pid": os.getpid(),
             "partitions": None if assigned is None else sorted(assigned),
             **self.models.facts(),
-            "in_flight": len(pipeline.in_flight), "waiting": len(pipeline.waits), "counts": dict(pipeline.counts),
+            "in_flight": len(pipeline.in_flight), "waiting": len(pipeline.waits),
+            "replays": self.replays.facts(), "counts": dict(pipeline.counts),
             "last_answer_at": pipeline.last_answer and pipeline.last_answer.isoformat(),
         }
 

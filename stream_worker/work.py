@@ -1,5 +1,6 @@
 """What is in flight: records on their way to their answers, and how many may be."""
 
+from asyncio import Future
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +10,11 @@ from stream_worker.window import Window
 
 @dataclass(eq=False, slots=True)
 class Work:
-    """One record on its way to its answer. `seen` and `started` are on the monotonic clock; `started` is 0 while no
-    thread is at it. `room` tells whether it counts among those in flight, `on_trial` whether a child process has it."""
+    """One record on its way to its answer. A live row has the window that it came for; a repeat has none, and `done`
+    hears that it is through. `seen` and `started` are on the monotonic clock; `started` is 0 while no thread is at it.
+    `room` tells whether it counts among those in flight, `on_trial` whether a child process has it."""
 
-    window: Window
+    window: Window | None
     at: Coordinates
     key: bytes | None
     value: bytes | None
@@ -23,6 +25,7 @@ class Work:
     on_trial: bool = False
     faults: int = 0
     answer: Answer | None = None
+    done: Future[None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,17 @@ from cargostream.cache import Cache, Pointer
 from cargostream.errors import Unavailable
 from cargostream.images import make_store
 from cargostream.labels import CARGO_LABELS
-from cargostream.records import DEAD_LETTER_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Prediction
+from cargostream.records import (
+    DEAD_LETTER_TOPIC,
+    PARTITIONS,
+    PREDICTIONS_TOPIC,
+    READER_GROUPS,
+    REPLAY_TOPIC,
+    SOURCE_TOPIC,
+    WORKER_GROUP,
+    Prediction,
+)
+from cargostream.replays import replay_record
 from stream_worker.memory import class_colour
 from stream_worker.positions import Broker as BrokerView
 from tests.support.artifacts import write_artifact
@@ -118,6 +128,15 @@ class Rig:
         self.producer.produce(SOURCE_TOPIC, key=key, value=value, partition=partition)
         self.producer.poll(0)
 
+    def repeat(self, source_id: int, attempt: int = 1, **coordinates: int) -> None:
+        """Have a row of `stream` answered again. Its offset is the one that it has where the stream began with 0."""
+        at = {"epoch": 1, "partition": source_id % PARTITIONS, "offset": source_id // PARTITIONS, "attempt": attempt}
+        row = {"id": source_id, "image_path": f"{CARGO_LABELS[source_id % 5]}/1.png"}
+        record = replay_record(row, **at | coordinates)
+        self.producer.produce(REPLAY_TOPIC, key=record.key, value=record.value, headers=record.headers,
+                              partition=source_id % PARTITIONS)
+        self.producer.poll(0)
+
     def predictions(self) -> list[Prediction]:
         """All answers so far, in no order."""
         assert self.producer.flush(30) == 0
@@ -131,10 +150,10 @@ class Rig:
         return [(r.key(), r.value(), {name: str(content, "utf-8") for name, content in r.headers() or []})
                 for r in read_all(self.broker.settings.bootstrap, DEAD_LETTER_TOPIC)]
 
-    def committed(self) -> dict[int, int]:
-        """The group's committed offsets by partition."""
-        positions = BrokerView(self.broker.settings.bootstrap, WORKER_GROUP).positions(
-            SOURCE_TOPIC, set(range(PARTITIONS)))
+    def committed(self, group: str = WORKER_GROUP) -> dict[int, int]:
+        """The committed offsets of the worker's group, or of REPLAY_GROUP, by partition."""
+        positions = BrokerView(self.broker.settings.bootstrap, group).positions(
+            *READER_GROUPS[group], set(range(PARTITIONS)))
         return {partition: p.committed for partition, p in positions.items() if p.committed is not None}
 
     def assert_all_answered(self, count: int) -> None:

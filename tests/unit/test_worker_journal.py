@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stream_worker.journal import Journal, read_suspects
+from stream_worker.journal import CONVICTED_MAX, Journal, read_suspects
 from stream_worker.outcomes import Coordinates
 
 WRITER = """
@@ -33,6 +33,17 @@ def test_a_killed_process_leaves_what_it_was_at(tmp_path: Path) -> None:
     assert not journal.clear(Coordinates("t", 1, 0, 8))
     assert not journal.clear(Coordinates("t", 2, 5, 2**40)), "a topic made anew has other records"
     assert Journal(file, 3).suspects == set()
+
+
+def test_convictions_outlive_the_process_and_do_not_pile_up(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", 2)
+    journal.convict(Coordinates("t", 1, 5, 2**40, 3))
+    for _ in range(2):
+        journal = Journal(tmp_path / "journal", 2)
+        assert journal.convicted == {(1, 5, 2**40, 3)}
+    for offset in range(CONVICTED_MAX):
+        journal.convict(Coordinates("t", 1, 5, offset))
+    assert Journal(tmp_path / "journal", 2).convicted == {(1, 5, offset, 0) for offset in range(CONVICTED_MAX)}
 
 
 def test_any_bytes_can_be_a_journal() -> None:

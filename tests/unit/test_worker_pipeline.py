@@ -13,10 +13,10 @@ import pytest
 
 from cargostream.errors import Unavailable
 from cargostream.images import ImageStore, MemoryStore
-from cargostream.records import PREDICTIONS_TOPIC, Prediction
+from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, Prediction
 from stream_worker.journal import Journal, Suspect
 from stream_worker.memory import MemoryModel
-from stream_worker.outcomes import Coordinates, Outgoing, Predicted, Rejected
+from stream_worker.outcomes import Coordinates, Outgoing, Predicted, Rejected, Unreadable
 from stream_worker.pipeline import Pipeline
 from stream_worker.window import Receipt, Window
 from stream_worker.work import Limits, Work
@@ -216,3 +216,56 @@ def test_only_a_convicted_record_is_rejected_for_crashing(guilty: bool, expected
         await until(lambda: pipeline.positions() == {0: 3})
         assert {p.source_offset: p.error_code for p in outbox.predictions} == {0: None, 1: expected, 2: None}
     play(story, suspects=frozenset({(1, 0, 1, 0)}), guilty=guilty)
+
+
+def test_a_record_is_tried_once_however_often_it_comes() -> None:
+    """The process may end of another before the answer to this one is acknowledged."""
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        await put(pipeline, 0, "1.png")
+        await until(lambda: pipeline.positions() == {0: 1})
+        pipeline.windows = {0: Window(0)}
+        await put(pipeline, 0, "1.png")
+        await until(lambda: pipeline.positions() == {0: 1})
+        assert [p.error_code for p in outbox.predictions] == ["crashed_worker"] * 2
+    play(story, suspects=frozenset({(1, 0, 0, 0)}), guilty=True)
+
+
+async def repeat(pipeline: Pipeline, offset: int, path: str, unreadable: Unreadable | None = None) -> None:
+    key, value = {"id": offset}, {"id": offset, "__op": "r", "image_path": path}
+    await pipeline.repeat(Coordinates("t", 1, 7, offset, 2), msgspec.json.encode(key), msgspec.json.encode(value),
+                          unreadable)
+
+
+def test_a_repeat_belongs_to_no_assignment_and_takes_nobodys_room() -> None:
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        for offset in range(LIMITS.window):
+            await put(pipeline, offset, "1.png")
+        await until(lambda: len(outbox.sent) == LIMITS.window)
+        assert pipeline.live() == LIMITS.window
+        again = asyncio.create_task(repeat(pipeline, 99, "2.png"))
+        await until(lambda: len(outbox.sent) == LIMITS.window + 1)
+        assert not again.done(), "the broker has not confirmed it"
+        pipeline.drop()
+        pipeline.confirm(outbox.sent[-1][1])
+        await again
+        found = outbox.predictions[-1]
+        assert (found.source_partition, found.source_offset, found.attempt, found.target) == (7, 99, 2, 2)
+        assert pipeline.live() == LIMITS.window
+    play(story, at_once=False)
+
+
+def test_a_repeat_does_not_wait_for_its_image() -> None:
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        await asyncio.wait_for(repeat(pipeline, 1, "none.png"), 5)
+        assert [p.error_code for p in outbox.predictions] == ["file_not_found"]
+    play(story, limits=replace(LIMITS, patience_s=60))
+
+
+def test_a_repeat_that_is_known_to_be_unreadable_is_not_read() -> None:
+    async def story(pipeline: Pipeline, outbox: Outbox) -> None:
+        await repeat(pipeline, 1, "1.png", Unreadable("no headers", stage="replay"))
+        ((outgoing, _),) = outbox.sent
+        assert outgoing.topic == DEAD_LETTER_TOPIC
+        assert dict(outgoing.headers)["stage"] == "replay"
+        assert pipeline.counts == {"unreadable": 1}
+    play(story)

@@ -7,7 +7,7 @@ import pytest
 
 from cargostream.decode import ImageStatistics
 from cargostream.errors import RejectCode
-from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, Prediction, SourceRow
+from cargostream.records import DEAD_LETTER_TOPIC, PREDICTIONS_TOPIC, DeadLetter, Prediction, SourceRow
 from stream_worker.outcomes import (
     DEAD_LETTER_MAX,
     Answer,
@@ -76,6 +76,9 @@ def test_a_dead_letter_is_the_original_with_its_coordinates() -> None:
     headers = dict(outgoing.headers)
     assert (headers["topic"], headers["partition"], headers["offset"]) == ("postgres-source-cargo", "5", "77")
     assert headers["reason"] == "no JSON"
+    assert (headers["code"], headers["stage"], headers["attempt"]) == ("invalid_message", "read", "0")
+    assert msgspec.convert(headers, DeadLetter, strict=False) == DeadLetter(
+        "postgres-source-cargo", 5, 77, "no JSON", NOW.isoformat(), epoch=2)
 
 
 def test_a_dead_letter_that_would_not_pass_is_cut_and_says_so() -> None:

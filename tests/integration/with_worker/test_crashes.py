@@ -85,3 +85,22 @@ def test_a_record_that_ends_the_process_is_answered_and_no_other_suffers(
     answers = {a.source_id: (a.status, a.error_code) for a in rig.predictions()}
     assert answers == dict.fromkeys(range(101), ("predicted", None)) | {50: ("rejected", "crashed_worker")}
     assert rig.log().count("under suspicion") <= 3, "more suspects than threads, and the record given up for"
+
+
+def test_records_in_a_row_that_each_end_the_process_are_all_answered(rig: Rig, tmp_path: Path) -> None:
+    """Each is convicted once, though the next one ends the process before anything is acknowledged."""
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults/sitecustomize.py").write_text(FATAL.replace("FAULT", "ctypes.string_at(0)"))
+    rig.variables["PYTHONPATH"] = str(tmp_path / "faults")
+    (rig.images / "deadly.png").write_bytes(b"deadly")
+    for number in range(5):
+        rig.row(8 * number, "deadly.png")
+    rig.stream(100, 20)
+    for _ in range(8):  # one more than there are, and some to spare
+        worker = rig.start()
+        rig.wait("an end", lambda worker=worker: worker.poll() is not None or sum(rig.committed().values()) == 25)
+        if worker.poll() is None:
+            break
+    answers = {a.source_id: (a.status, a.error_code) for a in rig.predictions()}
+    assert answers == dict.fromkeys(range(0, 40, 8), ("rejected", "crashed_worker")) | dict.fromkeys(
+        range(100, 120), ("predicted", None))
