@@ -8,7 +8,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo story up down test test-faults soak lint types bench lock clean
+.PHONY: help setup demo story up down test test-faults soak lint types audit bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -47,6 +47,9 @@ lint: .venv/.dev ## Check style
 types: .venv/.dev ## Check types
 	@$(BIN)/mypy
 
+audit: .venv/.audit ## Ask OSV whether a locked package has a known vulnerability
+	@sh requirements/audit.sh .venv/audit/bin/pip-audit
+
 bench: .venv/.dev ## Measure the figures in the README (BENCH_ARGS=… narrows it)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
@@ -67,6 +70,11 @@ clean: ## Remove the environment; the stack's data stay (see `cargostream reset`
 .venv/.run: .venv/bin/uv requirements/run.txt pyproject.toml
 	@$(UV) --require-hashes -r requirements/run.txt
 	@$(UV) -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.audit: .venv/bin/uv requirements/audit.txt
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python .venv/audit
+	@$(BIN)/uv pip install -q --python .venv/audit/bin/python --require-hashes -r requirements/audit.txt
 	@touch $@
 
 .venv/.dev: .venv/.run requirements/dev.txt
