@@ -61,7 +61,8 @@ def connect(settings: Settings) -> Service:
     write_for_connect(settings)
     config = render("connect.properties", settings.home / "run", {
         "host": settings.host, "bootstrap": settings.bootstrap, "connect_port": settings.connect_port,
-        "plugins": settings.download_cache / "jars" / "plugins", "secrets": settings.home / "secrets",
+        "plugins": settings.download_cache / "jars" / "plugins",
+        "secrets": settings.home / "secrets" / "connect.properties",
         "overrides": ",".join(name.split(".override.")[1] for name in OVERRIDES)})
 
     def ready() -> bool:

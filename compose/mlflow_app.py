@@ -19,7 +19,8 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 os.environ["MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"] = "^(runs|mlflow-artifacts|models):/"
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
 
-_create_experiment = SqlAlchemyStore.create_experiment
+_Store: Any = SqlAlchemyStore
+_create_experiment = _Store.create_experiment
 
 
 def _create_here(store: SqlAlchemyStore, name: str, artifact_location: str | None = None, *more: Any,
@@ -31,7 +32,7 @@ def _create_here(store: SqlAlchemyStore, name: str, artifact_location: str | Non
     return _create_experiment(store, name, None, *more, **others)
 
 
-SqlAlchemyStore.create_experiment = _create_here
+_Store.create_experiment = _create_here
 
 initialize_backend_stores(
     backend_store_uri=os.environ[BACKEND_STORE_URI_ENV_VAR],

@@ -26,7 +26,8 @@ MAY = {
     ("source", "dashboard"): [
         "SELECT * FROM cargo", "SELECT topic, reason FROM refused", "SELECT wal_status FROM pg_replication_slots",
         "SELECT pg_current_wal_lsn()"],
-    ("source", "operator"): ["SELECT * FROM cargo", "SELECT * FROM refused", "SELECT * FROM ingest_seen"],
+    ("source", "operator"): ["SELECT * FROM cargo", "SELECT * FROM refused", "SELECT * FROM ingest_seen",
+                             "UPDATE refused SET handled = 'dismissed' WHERE id = 0"],
     ("target", "sink"): [RECORD.replace("cargo-ingest", "cargo-predictions")],
     ("target", "dashboard"): [
         "SELECT * FROM cargo", "SELECT * FROM cargo_prediction", "SELECT * FROM cargo_prediction_history",
@@ -34,33 +35,40 @@ MAY = {
         "SELECT topic, reason FROM refused", "SELECT * FROM topic_epoch"],
     ("target", "operator"): [
         "SELECT * FROM cargo_prediction", "SELECT * FROM refused", "SELECT * FROM cargo_graveyard",
-        "SELECT forget_history(365)", "UPDATE topic_epoch SET epoch = epoch"],
+        "SELECT forget_history(365)", "UPDATE topic_epoch SET epoch = epoch",
+        "UPDATE refused SET handled = 'dismissed' WHERE id = 0",
+        "INSERT INTO dead_letter_handled VALUES (1, 0, 0, 'dismissed', now(), 'me') ON CONFLICT DO NOTHING"],
 }
 
 MAY_NOT = {
     ("source", "writer"): [
         "TRUNCATE cargo", "DROP TABLE cargo", "ALTER TABLE cargo ADD more int", "INSERT INTO inbox VALUES ('t', 0, 0)",
-        "SELECT * FROM refused", "SELECT * FROM ingest_seen", "DROP PUBLICATION cargostream"],
+        "SELECT * FROM refused", "SELECT * FROM ingest_seen", "DROP PUBLICATION cargostream",
+        "SELECT pg_logical_emit_message(true, 'a', 'b')", "SELECT lo_create(0)"],
     ("source", "capture"): [
         ROW, "UPDATE cargo SET target = 1", "DELETE FROM cargo", "TRUNCATE cargo", "SELECT * FROM refused",
         "ALTER PUBLICATION cargostream ADD TABLE refused", "DROP PUBLICATION cargostream", "CREATE TABLE mine ()",
         "CREATE PUBLICATION mine", "INSERT INTO inbox VALUES ('t', 0, 0)"],
     ("source", "sink"): [
         "SELECT * FROM cargo", ROW, "SELECT * FROM inbox", "DELETE FROM inbox", "UPDATE inbox SET payload = null",
-        "TRUNCATE inbox", "SELECT * FROM refused", "SELECT apply_ingest('t', 0, 0, '{}')", "SELECT deliver()"],
-    ("source", "dashboard"): [ROW, "UPDATE cargo SET target = 1", "DELETE FROM cargo", "SELECT payload FROM refused"],
+        "TRUNCATE inbox", "SELECT * FROM refused", "SELECT apply_ingest('t', 0, 0, '{}')", "SELECT deliver()",
+        "SELECT lo_from_bytea(0, '')"],
+    ("source", "dashboard"): [ROW, "UPDATE cargo SET target = 1", "DELETE FROM cargo", "SELECT payload FROM refused",
+                              "SELECT pg_logical_emit_message(false, 'cargostream-heartbeat', '')"],
     ("source", "operator"): [ROW, "DELETE FROM cargo", "INSERT INTO inbox VALUES ('t', 0, 0)", "TRUNCATE cargo"],
     ("target", "sink"): [
         "SELECT * FROM cargo", "SELECT * FROM cargo_prediction", "INSERT INTO cargo_prediction (source_id) VALUES (1)",
         "DELETE FROM cargo_prediction", "SELECT * FROM inbox", "SELECT * FROM topic_epoch",
-        "UPDATE topic_epoch SET epoch = 9", "SELECT forget_history(0)", "SELECT apply_prediction('t', 0, 0, '{}')"],
+        "UPDATE topic_epoch SET epoch = 9", "SELECT forget_history(0)", "SELECT apply_prediction('t', 0, 0, '{}')",
+        "SELECT apply_refused(0, 'me')"],
     ("target", "dashboard"): [
         "DELETE FROM cargo_prediction", "UPDATE cargo_prediction SET label = 'wood'", "SELECT payload FROM refused",
-        "SELECT forget_history(0)", "CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()",
+        "SELECT forget_history(0)", "SELECT apply_refused(0, 'me')", "CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()",
         "SET default_transaction_read_only = off; DELETE FROM cargo_prediction"],
     ("target", "operator"): [
         "DELETE FROM cargo_prediction", "DELETE FROM cargo", "INSERT INTO inbox VALUES ('t', 0, 0)",
-        "DELETE FROM topic_epoch", "DROP TABLE cargo"],
+        "DELETE FROM topic_epoch", "DROP TABLE cargo", "UPDATE refused SET payload = null", "DELETE FROM refused",
+        "DELETE FROM dead_letter_handled"],
 }
 
 
@@ -84,7 +92,9 @@ def test_a_role_can_do_nothing_else(databases, server, role, statement):
 
 @pytest.mark.parametrize(("server", "role", "database"), [
     ("target", "mlflow", None), ("target", "sink", "mlflow"), ("target", "dashboard", "mlflow"),
-    ("target", "writer", None), ("target", "capture", None)])
+    ("target", "writer", None), ("target", "capture", None),
+    ("source", "writer", "postgres"), ("source", "sink", "postgres"), ("target", "dashboard", "template1"),
+    ("target", "mlflow", "postgres")])
 def test_a_role_cannot_enter_other_databases(databases, server, role, database):
     stranger = engine(databases.settings, server, role, database)
     with pytest.raises(DBAPIError, match="permission denied for database"):

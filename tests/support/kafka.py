@@ -110,12 +110,12 @@ def running_broker(settings: Settings) -> Iterator[Broker]:
         running.kill()
 
 
-def read_all(bootstrap: str, topic: str) -> list[Message]:
-    """Every record that is on a topic now."""
+def read_all(bootstrap: str, topic: str, count: int = PARTITIONS) -> list[Message]:
+    """Every record that is on a topic of `count` partitions now."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False,
                          "auto.offset.reset": "earliest", "log_level": 0})
     try:
-        partitions = [TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
+        partitions = [TopicPartition(topic, number, 0) for number in range(count)]
         ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in partitions}
         consumer.assign(partitions)
         found: list[Message] = []

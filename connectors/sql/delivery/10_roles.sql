@@ -28,3 +28,10 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO cargostream_owner;
 GRANT USAGE ON SCHEMA public TO cargostream_sink, cargostream_dashboard, cargostream_operator;
 ALTER DEFAULT PRIVILEGES FOR ROLE cargostream_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- What Postgres gives to everybody: a way into the maintenance databases, large objects, which fill the disk, and
+-- messages in the log, which whoever follows the log must make something of.
+REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text, boolean),
+  pg_logical_emit_message(boolean, text, bytea, boolean) FROM PUBLIC;

@@ -14,3 +14,5 @@ END $$;
 ALTER ROLE cargostream_writer LOGIN;
 ALTER ROLE cargostream_capture LOGIN REPLICATION;
 GRANT USAGE ON SCHEMA public TO cargostream_writer, cargostream_capture;
+-- Debezium's heartbeat is a message in the log.
+GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text, boolean) TO cargostream_capture;
