@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cargostream.errors import CargostreamError
+from cargostream.visible import visible
 
 LOG_LIMIT = 20_000_000
 
@@ -22,7 +23,7 @@ def log_file(home: Path, name: str) -> Path:
 def note(home: Path, name: str, error: Exception) -> None:
     """Write a failure into the log of a part that has no process of its own."""
     with suppress(OSError), log_file(home, name).open("a") as file:
-        file.write(f"{datetime.now(UTC).isoformat()} {in_words(error)}\n")
+        file.write(f"{datetime.now(UTC).isoformat()} {visible(in_words(error))}\n")
 
 
 def cut_logs(home: Path) -> None:

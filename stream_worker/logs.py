@@ -1,12 +1,13 @@
 """Logs: short constant messages with fields, as lines for people or as JSON. Never a payload, never a password."""
 
+import json
 import logging
 import os
 import sys
 from datetime import UTC, datetime
 from typing import NoReturn
 
-import msgspec
+from cargostream.visible import visible
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -21,7 +22,7 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         content = self._content(record)
         words = [content.pop("at"), content.pop("level"), content.pop("message")]
-        return " ".join([*words, *(f"{name}={value!r}" for name, value in content.items())])
+        return visible(" ".join([*words, *(f"{name}={value!r}" for name, value in content.items())]))
 
     def _content(self, record: logging.LogRecord) -> dict[str, str]:
         content = {
@@ -36,7 +37,7 @@ class _Lines(logging.Formatter):
 
 class _Json(_Lines):
     def format(self, record: logging.LogRecord) -> str:
-        return msgspec.json.encode(self._content(record), enc_hook=str).decode()
+        return json.dumps(self._content(record), default=str)  # in ASCII: nothing in it can act on a terminal
 
 
 class _Seldom(logging.Filter):
