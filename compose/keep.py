@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cargostream.errors import CargostreamError
 from compose.book import Book
+from compose.environment import of_another_user, of_this_user
 from compose.logs import in_words, log_file
 from compose.parts import Service
 
@@ -121,11 +122,12 @@ class Keeper:
         program = shutil.which(part.argv[0]) or part.argv[0]
         launch = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(int(part.death_signal)),
                   "-" if part.uid is None else str(part.uid), str(os.getpid()), "--")
+        seen = of_this_user(part.secrets) if part.uid is None else of_another_user()
         output = os.open(log_file(self._home, part.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
                 *launch, program, *part.argv[1:], stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                cwd=part.cwd, env={**os.environ, **part.env}, start_new_session=True)
+                cwd=part.cwd, env={**seen, **part.env}, start_new_session=True)
         finally:
             os.close(output)
 

@@ -13,7 +13,8 @@ class Service:
     `prepare` runs in a thread before each start; `ready` is asked in a thread until it answers True, and raises or
     answers False until then; a CargostreamError says what waiting will not change, and is shown at once. `deadline`
     (seconds) is for one start, from `prepare` to ready. An `eager` service starts beside what it needs, because it
-    waits for it by itself; it is still stopped before it.
+    waits for it by itself; it is still stopped before it. `secrets` names the variables with passwords that it sees of
+    this process's environment; without them it sees none, and one of another user sees next to nothing.
 
     `alive` is asked in a thread every few seconds from then on, and must answer True while the process does what it
     can, be it only waiting for another. Without an answer for long, or at once when it raises a CargostreamError that
@@ -26,6 +27,7 @@ class Service:
     needs: tuple[str, ...] = ()
     prepare: Callable[[], None] = lambda: None
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     cwd: Path = Path("/")
     uid: int | None = None
     eager: bool = False

@@ -20,6 +20,7 @@ from psycopg2 import OperationalError  # type: ignore[attr-defined]
 
 from cargostream.errors import CargostreamError
 from cargostream.settings import Settings
+from compose.environment import of_another_user
 from compose.parts import Service
 from compose.probes import listens
 from compose.render import template
@@ -107,8 +108,11 @@ def server(settings: Settings, name: str, port: int) -> Service:
         more = template("postgres-source.conf", {}) if name == "source" else ""
         config = folder / "postgresql.conf"
         write_private(config, template("postgres.conf", {"host": settings.host, "port": port, "more": more}))
+        access = folder / "pg_hba.conf"
+        write_private(access, template("pg_hba.conf", {}))
         if place.uid is not None:
             os.chown(config, place.uid, -1)
+            os.chown(access, place.uid, -1)
 
     def ready() -> bool:
         if not listens(settings.host, port):
@@ -141,7 +145,8 @@ def _initdb(place: Place, folder: Path, password: str) -> None:
         done = subprocess.run(
             [str(place.bin / "initdb"), "-D", str(new), "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={file}",
              "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync"],
-            user=place.uid, capture_output=True, text=True, timeout=120, cwd=place.data, check=False)
+            user=place.uid, capture_output=True, text=True, timeout=120, cwd=place.data, check=False,
+            env=of_another_user())
     finally:
         file.unlink()
     if done.returncode:

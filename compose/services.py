@@ -11,6 +11,8 @@ from compose import kafka, postgres
 from compose.parts import Service
 from compose.probes import http_ok
 
+OPERATOR = ("CARGOSTREAM_OPERATOR_PASSWORD",)
+"""For the parts that ask the databases. The others ask none, or get what they need another way."""
 VERIFY_SIGN_S = 180.0
 """A verification that has shown no sign of life for so long hangs: it waits for nothing longer than some seconds."""
 
@@ -88,7 +90,8 @@ def monitor(settings: Settings) -> Service:
     sign = settings.home / "run" / "monitor"
     argv = ("nice", "-n", "15", sys.executable, "-m", "cargostream", "monitor")
     return Service("monitor", argv, sign.exists, env={"CARGOSTREAM_HOME": str(settings.home)},
-                   prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run", deadline=120)
+                   secrets=OPERATOR, prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run",
+                   deadline=120)
 
 
 def verify(settings: Settings) -> Service:
@@ -101,4 +104,5 @@ def verify(settings: Settings) -> Service:
         return time.time() - sign.stat().st_mtime < VERIFY_SIGN_S
 
     return Service("verify", argv, sign.exists, alive=alive, env={"CARGOSTREAM_HOME": str(settings.home)},
-                   prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run", deadline=120)
+                   secrets=OPERATOR, prepare=lambda: sign.unlink(missing_ok=True), cwd=settings.home / "run",
+                   deadline=120)
