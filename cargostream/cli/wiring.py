@@ -30,6 +30,7 @@ def parts(settings: Settings, only: tuple[str, ...] = ()) -> list["Part"]:
         Repeated("retention", lambda: _forget(settings), ("connectors",), every=3600),
         *(needing(own[name], "topics") for name in own if name.startswith("worker-")),
         needing(own["monitor"], "flow"),
+        needing(own["verify"], "flow"),
         *([needing(own["mlflow"], "schema")] if "mlflow" in own else []),
         Step("flow", lambda: _flow(settings), ("connectors", "worker-0")),
         Step("model", lambda: _model(settings), ("mlflow",) if "mlflow" in own else (), deadline=180),

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from operations.verify.ranges import FIRST, fetch
 from operations.verify.slots import Slot
 
-REST_S = 30.0
+REST_S = 15.0
 """Between two sweeps: small tables are through at once."""
 
 
