@@ -26,10 +26,12 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class Topics(msgspec.Struct, frozen=True):
-    """What the broker knows: every reader's lag, and the records kept on the dead-letter topic."""
+    """What the broker knows: every reader's lag, and the records kept on the dead-letter topic. `first_letters` are the
+    offsets at which its partitions begin."""
 
     lags: list[Lag]
     dead_letters: int
+    first_letters: dict[int, int] = {}
 
 
 def connect(bootstrap: str) -> AdminClient:
@@ -55,7 +57,8 @@ def read_topics(bootstrap: str) -> Topics:
                               if at[0] == topic))
         for group, topics in READER_GROUPS.items() for topic in topics if topic in known
     ]
-    return Topics(lags, sum(end[at] - first[at] for at in partitions if at[0] == DEAD_LETTER_TOPIC))
+    letters = [at for at in partitions if at[0] == DEAD_LETTER_TOPIC]
+    return Topics(lags, sum(end[at] - first[at] for at in letters), {at[1]: first[at] for at in letters})
 
 
 def offsets(admin: AdminClient, partitions: Iterable[tuple[str, int]], which: OffsetSpec) -> dict[Any, int]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import msgspec
 from confluent_kafka import KafkaException
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from cargostream.database import engine
 from cargostream.settings import Settings
+from operations.dead_letters import count_handled
 from operations.lags import Topics, read_topics
 from operations.rows import Rows, query, read_rows
 
@@ -68,7 +71,7 @@ def read_data(settings: Settings) -> Data:
         "rows": lambda: read_rows(source, target),
         "last_answer_age_s": lambda: query(target, "last_answer")[0]["age_s"],
         "slots": lambda: [Slot(**row) for row in query(source, "slot")],
-        "topics": lambda: read_topics(settings.bootstrap),
+        "topics": lambda: _topics(settings, target),
         "workers": lambda: [_worker(settings.host, settings.worker_port + number)
                             for number in range(settings.worker_processes)],
         "accuracy": lambda: dict(next(iter(query(target, "running_accuracy", rows=RUNNING)), {})),
@@ -94,6 +97,15 @@ def read_data(settings: Settings) -> Data:
         source.dispose()
         target.dispose()
     return Data(**read, unreadable=unreadable)
+
+
+def _topics(settings: Settings, target: Engine) -> Topics:
+    """Dead letters that somebody has handled do not count, as far as the target tells."""
+    topics = read_topics(settings.bootstrap)
+    with suppress(DBAPIError):
+        handled = count_handled(target, topics.first_letters)
+        topics = msgspec.structs.replace(topics, dead_letters=topics.dead_letters - handled)
+    return topics
 
 
 def _worker(host: str, port: int) -> Worker:

@@ -13,7 +13,7 @@ from cargostream.cli.output import err, out
 from cargostream.errors import CargostreamError
 
 MODULES = ("stack", "status", "demo", "story", "data", "produce", "connectors", "worker", "monitor", "model", "verify",
-           "chaos")
+           "replay", "dlq", "chaos")
 
 # Telemetry of dependencies is off; it must be so before they are imported, here and in every process started from here.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -95,7 +95,7 @@ def in_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
                       f"to be mirrored, {rows['unanswered']:,} to be answered{oldest}"))
     if topics := found["topics"]:
         lines += [("lag", f"{lag['records']:,} on {lag['topic']} for {lag['group']}") for lag in topics["lags"]]
-        lines.append(("dead letters", f"{topics['dead_letters']:,}"))
+        lines.append(("dead letters", f"{topics['dead_letters']:,} not handled"))
     age = found["last_answer_age_s"]
     lines.append(("last answer", "none yet" if age is None else f"{age:,.1f} s ago"))
     for worker in found["workers"] or []:

@@ -63,7 +63,8 @@ MAY_NOT = {
         "SELECT apply_refused(0, 'me')"],
     ("target", "dashboard"): [
         "DELETE FROM cargo_prediction", "UPDATE cargo_prediction SET label = 'wood'", "SELECT payload FROM refused",
-        "SELECT forget_history(0)", "SELECT apply_refused(0, 'me')", "CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()",
+        "SELECT forget_history(0)", "SELECT apply_refused(0, 'me')", "CREATE TABLE mine ()",
+        "CREATE TEMPORARY TABLE mine ()",
         "SET default_transaction_read_only = off; DELETE FROM cargo_prediction"],
     ("target", "operator"): [
         "DELETE FROM cargo_prediction", "DELETE FROM cargo", "INSERT INTO inbox VALUES ('t', 0, 0)",

@@ -1,0 +1,2 @@
+-- Either server.
+SELECT apply_refused(:id, :by)
