@@ -19,7 +19,7 @@ T = TypeVar("T")
 PATIENCE_S = 300.0
 """How long a writer tries to reach a source that is away."""
 
-LOT = 50
+LOT = 1000
 
 LOAD, UPDATES = 1_000_000, 1_000_000_000
 """Load number n begins with the image n * LOAD; what its rows are given later begins with n * LOAD + UPDATES."""
@@ -49,6 +49,7 @@ class Workload:
         self.expected: dict[tuple[str, str | None], Expected] = {}
         self.acknowledged: set[int] = set()
         self.pictures: list[Picture] = []
+        self.deleted = 0
         self._seed, self._images = seed, number * LOAD
         self._choice = np.random.default_rng([seed, 2])
         self._updates = itertools.count(UPDATES + number * LOAD)
@@ -71,6 +72,10 @@ class Workload:
         assert not self._thread.is_alive(), "the rows were not written in time"
         if self._error is not None:
             raise self._error
+
+    def written(self) -> bool:
+        """Whether every row is written, or none will be any more."""
+        return not self._thread.is_alive()
 
     def stop(self) -> None:
         """Write no more."""
@@ -101,6 +106,7 @@ class Workload:
                 connection.execute(DELETE, {"ids": ids})
         insistently(delete)
         self.acknowledged -= set(ids)
+        self.deleted += len(ids)
         return ids
 
     def expect(self, path: str, sha256: str | None, expected: Expected) -> None:
