@@ -6,6 +6,7 @@
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -133,9 +134,19 @@ def _fault(row: SourceRow) -> str | None:
         return "no image path"
     if "\0" in f"{row.image_path}{row.timestamp}":  # Postgres holds no NUL, neither here nor in the answer
         return "a NUL in a text"
+    if row.timestamp is not None and not _is_time(row.timestamp):
+        return "a time that is none"
     if row.sha256 is not None and not _SHA256.fullmatch(row.sha256):
         return "sha256 is not a SHA-256 in hex"
     return None
+
+
+def _is_time(text: str) -> bool:
+    """Whether the target can take it for a time: it would refuse the whole answer with it, or read "tomorrow"."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _predict(row: SourceRow, served: Served, store: ImageStore, model: Model, max_pixels: int,

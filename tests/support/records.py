@@ -18,7 +18,10 @@ INVALID: dict[str, dict[str, object]] = {
     "no path": {"image_path": None}, "blank path": {"image_path": " "}, "empty path": {"image_path": ""},
     "path of 10 KB": {"image_path": "x" * 10_000}, "NUL in the path": {"image_path": "a\0.png"},
     "number for a path": {"image_path": 5}, "list for a path": {"image_path": ["wood/1.png"]},
-    "NUL in the time": {"timestamp": "\0"}, "no digest": {"sha256": "no digest"}, "object for a digest": {"sha256": {}},
+    "NUL in the time": {"timestamp": "\0"}, "no time": {"timestamp": "nonsense"}, "any day": {"timestamp": "tomorrow"},
+    "time without a zone": {"timestamp": "2026-11-21T09:00:00"}, "month 13": {"timestamp": "2026-13-01T09:00:00Z"},
+    "time as a number": {"timestamp": 1_795_000_000_000}, "no digest": {"sha256": "no digest"},
+    "object for a digest": {"sha256": {}},
     "text for a class": {"target": "wood"}, "fraction for a class": {"target": 1.5}, "op unknown": {"__op": "t"},
     "op null": {"__op": None}, "LSN beyond all numbers": {"__source_lsn": 2**70}, "LSN false": {"__source_lsn": False},
 }
@@ -33,20 +36,32 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
 """What may be done to a record's value without changing what it says."""
 
 KEY, VALUE = record()
-UNREADABLE: dict[str, Record] = {
-    "no value": (KEY, None), "null": (KEY, b"null"), "no key": (None, VALUE), "null key": (b"null", VALUE),
-    "nothing at all": (None, None),
-    "empty": (KEY, b""), "no json": (KEY, b"hello"), "cut": (KEY, VALUE[:-9]), "avro": (KEY, b"\0\0\0\0\1\x0e"),
-    "another magic byte": (KEY, b"\1" + VALUE), "protobuf": (KEY, b"\x08\x07\x12\nwood/1.png"),
-    "utf-16": (KEY, VALUE.decode().encode("utf-16")), "latin-1": (KEY, VALUE.replace(b"wood/1", b"w\xe9")),
-    "byte order mark": (KEY, b"\xef\xbb\xbf" + VALUE),
-    "NaN": (KEY, VALUE.replace(b": 2}", b": NaN}")), "infinite": (KEY, VALUE.replace(b": 2}", b": -Infinity}")),
-    "lone surrogate": (KEY, VALUE.replace(b"wood", b"\\ud800")), "two values": (KEY, VALUE + VALUE),
-    "deep": (KEY, b"[" * 100_000), "deep inside": (KEY, VALUE[:-1] + b', "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"),
-    "deep key": (b'{"id": ' + b"[" * 100_000, VALUE), "list": (KEY, b"[7]"), "text key": (b'{"id": "7"}', VALUE),
-    "float key": (b'{"id": 7.0}', VALUE), "true key": (b'{"id": true}', VALUE), "bytes key": (b"\xff\xfe", VALUE),
-    "huge key": (b'{"id": 99999999999999999999}', VALUE.replace(b'"id": 7', b'"id": 99999999999999999999')),
-    "another id": (b'{"id": 8}', VALUE), "no id": (KEY, b'{"image_path": "wood/1.png"}'),
-    "another id, no row": (b'{"id": 8}', b'{"id": 7, "image_path": 5}'),
-}
-"""Bytes that can be tied to no row: dead letters."""
+
+
+def unreadable(source_id: int = 7, **columns: object) -> dict[str, Record]:
+    """Bytes that can be tied to no row, though they look like those of one: dead letters."""
+    key, value = record(source_id, **columns)
+    name, other = str(source_id).encode(), b'{"id": %d}' % (source_id + 1)
+    deep = b"[" * 10_000 + b"]" * 10_000
+    return {
+        "no value": (key, None), "null": (key, b"null"), "no key": (None, value), "null key": (b"null", value),
+        "nothing at all": (None, None), "empty": (key, b""),
+        "no json": (key, b"hello"), "cut": (key, value[:-9]), "utf-16": (key, value.decode().encode("utf-16")),
+        "latin-1": (key, value.replace(b'"image_path": "', b'"image_path": "\xe9')), "two values": (key, value + value),
+        "byte order mark": (key, b"\xef\xbb\xbf" + value), "bytes key": (b"\xff\xfe", value),
+        "avro": (key, b"\0\0\0\0\1\x0e"), "another magic byte": (key, b"\1" + value),
+        "protobuf": (key, b"\x08\x07\x12\nwood/1.png"),
+        "NaN": (key, value.replace(b'"__source_lsn": 2', b'"__source_lsn": NaN')),
+        "infinite": (key, value.replace(b'"__source_lsn": 2', b'"__source_lsn": -Infinity')),
+        "lone surrogate": (key, value.replace(b'"image_path": "', b'"image_path": "\\ud800')),
+        "deep": (key, b"[" * 100_000), "deep inside": (key, value[:-1] + b', "x": ' + deep + b"}"),
+        "deep key": (b'{"id": ' + b"[" * 100_000, value), "list": (key, b"[7]"),
+        "text key": (b'{"id": "%s"}' % name, value), "float key": (b'{"id": %s.0}' % name, value),
+        "true key": (b'{"id": true}', value),
+        "huge key": (b'{"id": 99999999999999999999}', value.replace(b'"id": ' + name, b'"id": 99999999999999999999')),
+        "another id": (other, value), "no id": (key, b'{"image_path": "wood/1.png"}'),
+        "another id, no row": (other, b'{"id": %s, "image_path": 5}' % name),
+    }
+
+
+UNREADABLE = unreadable()
