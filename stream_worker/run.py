@@ -17,6 +17,7 @@ from cargostream.images import FolderStore
 from cargostream.records import EVENTS_TOPIC, REPLAY_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Event
 from cargostream.settings import Settings
 from stream_worker import logs
+from stream_worker.alarms import Alarms
 from stream_worker.app import Intake
 from stream_worker.claim import claim
 from stream_worker.health import serve_health
@@ -77,6 +78,7 @@ class Process:
         self.intake = Intake(settings, index, self.pipeline, self.broker, self.topic, self.report)
         self.liveness = Liveness(self.pipeline, self.intake.dues, partial(self.broker.waits, SOURCE_TOPIC))
         self.replays = Replays(settings, index, self.pipeline, self.replay_topic)
+        self.alarms = Alarms(self.report)
 
     async def run(self) -> None:
         """Wait for a model and the topics, then work until told to stop."""
@@ -151,6 +153,7 @@ class Process:
 
     def answered(self, work: Work) -> None:
         """A record is through: it may be one for the challenger, as long as live rows leave room."""
+        self.alarms.hear(work)
         self.models.offer(work, len(self.pipeline.in_flight) < self.settings.window / 2)
 
     def confirm(self, work: Work | None) -> None:
