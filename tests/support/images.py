@@ -18,10 +18,23 @@ def noise(form: str) -> bytes:
     return file.getvalue()
 
 
+def chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG, with its checksum."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def raw_png(samples: np.ndarray, depth: int, colour_type: int, *more: bytes) -> bytes:
+    """A PNG written by hand: samples of shape (height, width) or (height, width, channels), and more chunks."""
+    height, width = samples.shape[:2]
+    rows = samples.astype(">u2" if depth == 16 else "u1").reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(more) + chunk(b"IDAT", pixels)
+            + chunk(b"IEND", b""))
+
+
 def huge_png(width: int, height: int) -> bytes:
     """A valid black-and-white PNG of a few kilobytes."""
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
     packer = zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(1 + (width + 7) // 8)) for _ in range(height)) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)

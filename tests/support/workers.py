@@ -46,6 +46,8 @@ class Rig:
     broker: Broker
     port: int = field(default_factory=free_port)
     variables: dict[str, str] = field(default_factory=dict)
+    wrap: tuple[str, ...] = ()
+    """Goes before the workers' command."""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -68,8 +70,8 @@ class Rig:
             **self.variables,
         }
         log = (self.home / f"worker-{index}.log").open("ab")
-        worker = subprocess.Popen([*MORTAL, sys.executable, "-m", "cargostream", "worker", "--index", str(index)],
-                                  env=variables, stdout=log, stderr=log)
+        worker = subprocess.Popen([*MORTAL, *self.wrap, sys.executable, "-m", "cargostream", "worker",
+                                   "--index", str(index)], env=variables, stdout=log, stderr=log)
         log.close()
         self.workers.append(worker)
         return worker
