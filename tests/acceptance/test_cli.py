@@ -12,8 +12,9 @@ from cargostream.cli import app
 
 COMMANDS = [
     "up", "down", "status", "logs", "reset", "doctor", "demo", "story", "data", "data synthesize", "data import",
-    "data corrupt", "data sheet", "data check", "produce", "worker", "monitor",
+    "data corrupt", "data sheet", "data check", "produce", "worker", "monitor", "verify",
     "connectors", "connectors plan", "connectors apply", "connectors status", "connectors heal", "connectors delete",
+    "connectors recapture",
     "model", "model train", "model register", "model list",
     "model show", "model promote", "model rollback", "model challenge", "model compare"]
 
@@ -101,6 +102,13 @@ def test_records_for_a_broker_that_is_not_there_fail_with_one_sentence(cargostre
                        CARGOSTREAM_KAFKA_PORT="9")
     assert (done.returncode, done.stdout) == (1, "")
     assert "127.0.0.1:9" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_verifying_databases_that_are_not_there_fails_with_one_sentence(cargostream):
+    done = cargostream("verify", CARGOSTREAM_SOURCE_PORT="9")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "A database does not answer" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

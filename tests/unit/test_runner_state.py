@@ -65,7 +65,7 @@ def test_no_password_is_on_a_command_line_or_in_a_config_file(tmp_path: Path) ->
             assert not any(password in text for password in passwords)
             assert "${" not in re.sub(r"\$\{file:", "", text)
         assert [one.name for one in listed] == [
-            "source", "target", "kafka", "connect", "mlflow", "worker-0", "monitor"]
+            "source", "target", "kafka", "connect", "mlflow", "worker-0", "monitor", "verify"]
     finally:
         state.remove(tmp_path)
 
