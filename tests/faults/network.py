@@ -1,7 +1,7 @@
 """A loopback of a test's own, in which links are cut, slowed, or swallow single connections. Linux, root and `tc`.
 
-Nothing on it but the stack that is started inside: what is done to it does not reach the machine's other traffic. What
-is dropped is dropped without a word, as by a cable that was pulled: nobody hears a reset.
+Nothing is on it but the stack that is started inside: what is done to it does not reach the machine's other traffic.
+What is swallowed is gone without a word, as through a cable that was pulled: nobody hears a reset.
 """
 
 import ctypes
@@ -29,8 +29,7 @@ def own_network() -> Iterator[None]:
         _run("ip", "link", "set", "lo", "mtu", "1500", "up")
         _run("tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb", "default", "1")
         _class(1, "100gbit")
-        _class(2, "100gbit")
-        _run("tc", "qdisc", "add", "dev", "lo", "parent", "1:2", "handle", "2:", "pfifo", "limit", "0")
+        _hole()
         yield
     finally:
         _inside = False
@@ -40,7 +39,7 @@ def own_network() -> Iterator[None]:
 
 @contextmanager
 def cut(*ports: int) -> Iterator[None]:
-    """Packets from and to these ports are dropped."""
+    """Packets from and to these ports are swallowed."""
     for port in ports:
         swallow(port)
     try:
@@ -50,13 +49,15 @@ def cut(*ports: int) -> Iterator[None]:
 
 
 def swallow(port: int) -> None:
-    """Packets from and to this port are dropped from now on, until `mend`."""
+    """Packets from and to this port are swallowed from now on, until `mend`."""
     _steer(port, 2)
 
 
 def mend() -> None:
-    """Let everything through again."""
+    """Let everything through again; what was swallowed stays away."""
     _run("tc", "filter", "del", "dev", "lo", "parent", "1:")
+    _run("tc", "class", "del", "dev", "lo", "classid", "1:2")
+    _hole()
 
 
 @contextmanager
@@ -86,9 +87,14 @@ def possible() -> bool:
     return subprocess.run(["unshare", "-n", "sh", "-c", tried], capture_output=True, check=False).returncode == 0
 
 
-def _class(number: int, rate: str) -> None:
+def _class(number: int, rate: str, burst: str = "1m") -> None:
     _run("tc", "class", "replace", "dev", "lo", "parent", "1:", "classid", f"1:{number}", "htb", "rate", rate,
-         "burst", "1m", "quantum", "60000")
+         "burst", burst, "cburst", burst, "quantum", "60000")
+
+
+def _hole() -> None:
+    """A queue that nothing comes out of. Where a packet is refused instead, its sender hears of it at once."""
+    _class(2, "8bit", "1")
 
 
 def _steer(port: int, number: int) -> None:
