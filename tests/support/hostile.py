@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from cargostream.records import SOURCE_CONNECTOR
+from cargostream.database import engine
+from cargostream.records import SINK_CONNECTOR, SOURCE_CONNECTOR
 from cargostream.settings import Settings
 from connectors.desired import desired
 from connectors.rest import connect
@@ -25,6 +26,7 @@ OVERRIDES = {
         "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
 }
 CLIENTS = ("producer", "consumer", "admin")
+MAKES_TOPICS = {"topic.creation.default.replication.factor": "1", "topic.creation.default.partitions": "1"}
 CLASSES = ("java.lang.ProcessBuilder", "org.apache.kafka.connect.file.FileStreamSourceConnector",
            "io.debezium.transforms.Filter")
 
@@ -45,6 +47,11 @@ def source_config(settings: Settings, **changes: str) -> dict[str, str]:
     return desired(settings)[SOURCE_CONNECTOR] | {"slot.name": PLANTED, "topic.prefix": PLANTED} | changes
 
 
+def sink_config(settings: Settings) -> dict[str, str]:
+    """A sink connector's config, for a connector of another name."""
+    return desired(settings)[SINK_CONNECTOR]
+
+
 @contextmanager
 def posted(settings: Settings, config: dict[str, str]) -> Iterator[tuple[httpx.Client, httpx.Response]]:
     """A client of Connect and its answer to a new connector; whatever came of it is gone afterwards."""
@@ -56,11 +63,28 @@ def posted(settings: Settings, config: dict[str, str]) -> Iterator[tuple[httpx.C
             if answer.is_success:
                 client.delete(f"/connectors/{PLANTED}")
                 until(lambda: client.get(f"/connectors/{PLANTED}/status").status_code == 404, "the connector is gone")
+                until(lambda: _drop_slot(settings), "its slot is gone")
+
+
+def _drop_slot(settings: Settings) -> bool:
+    admin = engine(settings, "source", "admin")
+    try:
+        with admin.begin() as connection:
+            connection.exec_driver_sql(f"""
+                SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+                 WHERE slot_name = '{PLANTED}' AND NOT active""")  # noqa: S608
+            left = connection.exec_driver_sql(
+                f"SELECT 1 FROM pg_replication_slots WHERE slot_name = '{PLANTED}'").all()  # noqa: S608
+            return not left
+    finally:
+        admin.dispose()
 
 
 def refuses_override(settings: Settings, whose: str, setting: str) -> None:
     """A connector that chooses this of its client is refused for it."""
-    with posted(settings, source_config(settings, **{f"{whose}.override.{setting}": OVERRIDES[setting]})) as (_, said):
+    # Connect looks at what a connector's own kind of client takes, and at an admin's where it would make topics.
+    config = sink_config(settings) if whose == "consumer" else source_config(settings, **MAKES_TOPICS)
+    with posted(settings, config | {f"{whose}.override.{setting}": OVERRIDES[setting]}) as (_, said):
         assert said.status_code == 400, f"{whose}.override.{setting}: {said.status_code} {said.text}"
         assert f"does not allow '{setting}'" in said.text, said.text
 

@@ -1,0 +1,137 @@
+"""What a running stack shows of itself to others: ports, connections, files, and whatever holds a secret."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from confluent_kafka import Consumer, TopicPartition
+
+from benchmarks.stack import Stack
+from operations.lags import connect
+from tests.support.hostile import mlflow, told
+
+LARGEST = 300_000_000
+FAMILIES = {socket.AF_INET, socket.AF_INET6}
+
+
+def processes(stack: Stack) -> list[psutil.Process]:
+    """The supervisor and all that came of it."""
+    supervisor = psutil.Process(int(stack.status()["pid"]))
+    return [supervisor, *supervisor.children(recursive=True)]
+
+
+def listening(stack: Stack) -> dict[tuple[str, int], str]:
+    """{(address, port): process name} of every socket that waits for others, of any kind, IPv4 and IPv6."""
+    found = {}
+    for process in processes(stack):
+        with suppress(psutil.NoSuchProcess):
+            for one in process.net_connections("inet"):
+                waits = one.status == psutil.CONN_LISTEN if one.type == socket.SOCK_STREAM else not one.raddr
+                if waits and one.laddr:
+                    found[one.laddr.ip, one.laddr.port] = process.name()
+    return found
+
+
+def is_loopback(address: str) -> bool:
+    return address.removeprefix("::ffff:").startswith("127.") or address == "::1"
+
+
+def open_from_outside(ports: set[int]) -> list[tuple[str, int]]:
+    """Ports that answer at this machine's other addresses."""
+    others = [(one.family, one.address.split("%")[0]) for addresses in psutil.net_if_addrs().values()
+              for one in addresses if one.family in FAMILIES and not is_loopback(one.address)]
+    found = []
+    for family, address in others:
+        for port in ports:
+            with socket.socket(family) as probe:
+                probe.settimeout(2)
+                if probe.connect_ex((address, port)) == 0:
+                    found.append((address, port))
+    return found
+
+
+@contextmanager
+def destinations(process: psutil.Process) -> Iterator[set[tuple[str, int]]]:
+    """What a process and its children talk to, looked at some fifty times a second for as long as the context lasts."""
+    found: set[tuple[str, int]] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.02):
+            with suppress(psutil.Error):
+                for one in [process, *process.children(recursive=True)]:
+                    found.update((end.raddr.ip, end.raddr.port) for end in one.net_connections("inet") if end.raddr)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    """{path: (size, time of change)} of everything below a folder."""
+    return {str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns)
+            for path in folder.rglob("*")}
+
+
+def exposed(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """(place, content) of everything in which a secret has no business: files of the home folder beside `secrets`,
+    every record of every topic, what the parts answer, every command line, the environment of other users' processes,
+    and what the commands print."""
+    settings = stack.settings
+    for file in sorted(stack.home.rglob("*")):
+        inside = file.relative_to(stack.home).parts[0]
+        if inside not in ("secrets", "cache") and file.is_file() and file.stat().st_size < LARGEST:
+            yield f"file {file.relative_to(stack.home)}", file.read_bytes()
+    yield from _topics(settings.bootstrap)
+    yield "Connect's answers", "\n".join(told(settings)).encode()
+    with mlflow(settings.tracking_uri) as client:
+        for path in ("/version", "/server-info", "/api/2.0/mlflow/experiments/search?max_results=100",
+                     "/api/2.0/mlflow/registered-models/search", "/api/2.0/mlflow/nothing", "/"):
+            yield f"MLflow's answer to {path}", client.get(path).content
+    for number in range(settings.worker_processes):
+        with mlflow(f"http://{settings.host}:{settings.worker_port + number}") as client:
+            for path in ("/readyz", "/livez", "/nothing"):
+                yield f"the worker's answer to {path}", client.get(path).content
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            yield f"the command line of {process.pid}", " ".join(process.cmdline()).encode()
+            if process.uids().effective != os.geteuid():
+                yield f"the environment of {process.pid}", Path(f"/proc/{process.pid}/environ").read_bytes()
+    variables = {**os.environ, "CARGOSTREAM_HOME": str(stack.home), "CARGOSTREAM_CACHE": str(stack.cache)}
+    for command in (["status"], ["status", "--json"], ["doctor"], ["logs"], ["connectors", "status"],
+                    ["connectors", "plan"], ["up"]):
+        done = subprocess.run([sys.executable, "-m", "cargostream", *command], env=variables, capture_output=True,
+                              timeout=120, check=False)
+        yield f"what `{' '.join(command)}` prints", done.stdout + done.stderr
+
+
+def _topics(bootstrap: str) -> Iterator[tuple[str, bytes]]:
+    for name, topic in connect(bootstrap).list_topics(timeout=20).topics.items():
+        reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "watching", "enable.auto.commit": False,
+                           "auto.offset.reset": "earliest", "enable.partition.eof": True, "log_level": 0})
+        try:
+            reader.assign([TopicPartition(name, number, 0) for number in topic.partitions])
+            open_, silent, content = set(topic.partitions), 0, []
+            while open_ and silent < 60:
+                came = reader.consume(1000, timeout=0.5)
+                silent = 0 if came else silent + 1
+                for message in came:
+                    if message.error() is not None:
+                        open_.discard(message.partition())
+                    else:
+                        headers = b" ".join(value or b"" for _, value in message.headers() or [])
+                        content.append((message.key() or b"") + b" " + (message.value() or b"") + b" " + headers)
+            assert not open_, f"{name} could not be read to its end"
+            yield f"topic {name}", b"\n".join(content)
+        finally:
+            reader.close()
