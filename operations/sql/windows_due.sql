@@ -1,7 +1,8 @@
 -- Target. Versions with a whole window of `rows` answers behind the last one that was tested, and how it stands with
 -- them: that window's number, place and drift, whether a window of that drift looked like something known, and whether
--- one of the `quiet` last ones drifted. Answers of the last
--- `settle` seconds wait: a sink's transaction may still bring one that is older. Versions are found by leaps in an index.
+-- one of the `quiet` last ones drifted. Rows that were answered again are none of these days' and do not count. Answers
+-- of the last `settle` seconds wait: a sink's transaction may still bring one that is older. Versions are found by leaps
+-- in an index.
 WITH RECURSIVE version AS (
   (SELECT h.model_version FROM cargo_prediction_history h
     WHERE h.purpose = 'current' AND h.status = 'predicted' ORDER BY h.model_version LIMIT 1)
@@ -25,5 +26,6 @@ SELECT version.model_version, coalesce(last.number, 0) AS number, last.drift_sin
    SELECT count(*) FROM (
      SELECT FROM cargo_prediction_history h
       WHERE h.purpose = 'current' AND h.status = 'predicted' AND h.model_version = version.model_version
+        AND h.attempt = 0
         AND (h.stored_at, h.source_id) > (coalesce(last.to_at, 'epoch'), coalesce(last.to_id, 0))
         AND h.stored_at < clock_timestamp() - make_interval(secs => :settle) LIMIT :rows) AS waiting)

@@ -104,6 +104,16 @@ def test_drift_is_told_when_it_begins_and_when_it_is_over_and_not_in_between(wat
     assert alarm.at == found[4]["to_at"].isoformat()
 
 
+def test_rows_that_are_answered_again_are_no_drift(watched):
+    """An operator has a foggy day of last week answered again: it says nothing about today."""
+    watched.answer(answers(watched.rng, ROWS // 2))
+    watched.answer(answers(watched.rng, 4 * ROWS, FOG), attempt=1)
+    assert watched.test_all() == 0
+    watched.answer(answers(watched.rng, ROWS // 2))
+    assert watched.test_all() == 1
+    assert [row["drift"] for row in watched.windows()] == [False]
+
+
 def test_a_window_says_what_moved_and_what_it_looks_like(watched):
     watched.answer(answers(watched.rng, ROWS, FOG))
     watched.test_all()

@@ -10,5 +10,5 @@ SELECT w.*, truth.labelled, truth.correct, truth.correct::float8 / nullif(truth.
         SELECT m.target FROM cargo m
          WHERE m.id = h.source_id AND m.image_path = h.image_path AND coalesce(m.sha256 = h.image_sha256, true)
          LIMIT 1) AS c ON true
-     WHERE h.purpose = 'current' AND h.status = 'predicted' AND h.model_version = w.model_version
+     WHERE h.purpose = 'current' AND h.status = 'predicted' AND h.attempt = 0 AND h.model_version = w.model_version
        AND (h.stored_at, h.source_id) BETWEEN (w.from_at, w.from_id) AND (w.to_at, w.to_id)) AS truth;
