@@ -17,7 +17,6 @@ from cargostream.cli.addresses import addresses
 from cargostream.cli.output import err, out
 from cargostream.errors import CargostreamError, UsageError
 from cargostream.settings import Settings, load_settings
-from cargostream.visible import visible
 
 LONGEST_START = 900.0
 TAIL = 15
@@ -220,7 +219,7 @@ def logs(
     files = [folder / f"{name}.log" for name in ([service] if service else names)]
     for file in files:
         for line in _tail(file, number):
-            out.print(_shown(file, line, service), markup=False)
+            out.print(line if service else f"{file.stem:<10} {line}", markup=False)
     places = {file: file.stat().st_size for file in files}
     while follow:
         for file, place in places.items():
@@ -228,15 +227,9 @@ def logs(
             with file.open(errors="replace") as source:
                 source.seek(place if size >= place else 0)  # a shorter file was turned over
                 for line in source:
-                    out.print(_shown(file, line.rstrip("\n"), service), markup=False)
+                    out.print(line.rstrip("\n") if service else f"{file.stem:<10} {line}".rstrip("\n"), markup=False)
                 places[file] = source.tell()
         time.sleep(0.3)
-
-
-def _shown(file: Path, line: str, service: str) -> str:
-    """A log may quote what others wrote, terminal controls included."""
-    line = visible(line, keep="\t")
-    return line if service else f"{file.stem:<10} {line}"
 
 
 def reset(

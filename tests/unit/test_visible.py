@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.markup import escape
+from rich.table import Table
 from typer.testing import CliRunner
 
 from cargostream.cli import app
+from cargostream.cli.output import err, out
 from cargostream.visible import visible
 from compose.logs import log_file, note
 
@@ -62,8 +65,23 @@ def test_one_failure_of_a_step_is_one_line(tmp_path: Path) -> None:
 def test_a_log_that_is_shown_does_not_act_on_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARGOSTREAM_HOME", str(tmp_path))
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "source.log").write_text("ERROR\tvalue \x1b[2Jx\u202ey\n")
+    (tmp_path / "logs" / "source.log").write_text("ERROR\tvalue \x1b[2Jx\u202ey\n", encoding="utf-8")
     for words in (["logs"], ["logs", "source"]):
         shown = CliRunner().invoke(app, words).stdout
         assert "\x1b" not in shown
         assert "\\x1b[2Jx\\u202ey" in shown
+
+
+def test_no_command_lets_it_act_on_the_terminal() -> None:
+    for console in (out, err):
+        with console.capture() as shown:
+            console.print(f"[bold]reason[/] {escape(NASTY)}")
+            console.print(NASTY, markup=False)
+            table = Table("code")
+            table.add_row(escape("[red]\x1b[31m"))
+            console.print(table)
+        assert "\x1b[2J" not in shown.get()
+        assert "\x1b[31m" not in shown.get()
+        assert "\u202e" not in shown.get()
+        assert "\\u202egpj" in shown.get()
+        assert "[red]\\x1b[31m" in shown.get()
