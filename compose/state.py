@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -31,7 +32,7 @@ def ensure_home(home: Path) -> None:
     """Make the home folder, or check that this version and this user can work with the one that is there.
 
     Raises:
-        CargostreamError: it is of a newer version, another user's, or cannot be made.
+        CargostreamError: it is of a newer version, another user's, open to everybody's writing, or cannot be made.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -39,6 +40,9 @@ def ensure_home(home: Path) -> None:
             raise CargostreamError(
                 f"{home} belongs to another user (id {home.stat().st_uid}): start as that user, or set "
                 "CARGOSTREAM_HOME to a folder of your own.")
+        if home.stat().st_mode & stat.S_IWOTH:
+            raise CargostreamError(f"Anybody may write in {home}, and so put files in the place of yours: `chmod o-w` "
+                                   "it, or set CARGOSTREAM_HOME to another folder.")
         file = home / "version"
         if not file.exists():
             file.write_text(f"{VERSION}\n")
@@ -51,7 +55,8 @@ def ensure_home(home: Path) -> None:
             f"The state in {home} is of version {found}, this cargostream works with version {VERSION}. Use the newer "
             "cargostream that made it, or `cargostream reset` to start anew.")
     for folder in ("run", "logs", "data"):
-        (home / folder).mkdir(exist_ok=True, mode=0o700)
+        (home / folder).mkdir(exist_ok=True)
+        (home / folder).chmod(0o700)  # also where an older umask, or a copy, has left it open
 
 
 def running(home: Path) -> bool:

@@ -157,3 +157,18 @@ def test_the_whole_chain_fits_into_the_stop(tmp_path: Path) -> None:
     finally:
         state.remove(tmp_path)
     assert deadlines["worker-0"] >= 30
+
+
+def test_a_home_that_anybody_may_write_in_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(CargostreamError, match="Anybody may write"):
+        state.ensure_home(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_were_left_open_are_closed(tmp_path: Path) -> None:
+    for name in ("run", "logs", "data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o755)
+    state.ensure_home(tmp_path)
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("run", "logs", "data")} == {0o700}
