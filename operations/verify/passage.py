@@ -26,7 +26,7 @@ from cargostream.records import (
 from operations.lags import committed, connect, offsets
 from operations.verify.slots import Slot, change
 
-POLL_S = 0.5
+POLL_S = 1.0
 SINK_GROUP = f"connect-{SINK_CONNECTOR}"
 STRETCHES = (((SOURCE_TOPIC, WORKER_GROUP), (SOURCE_TOPIC, SINK_GROUP), (REPLAY_TOPIC, REPLAY_GROUP)),
              ((PREDICTIONS_TOPIC, SINK_GROUP),))
