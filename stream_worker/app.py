@@ -196,5 +196,5 @@ def make_app(settings: Settings, index: int) -> WorkerApp:
         topic_allow_declare=False, topic_disable_leader=True, web_enabled=False, worker_redirect_stdouts=False,
         stream_wait_empty=False, stream_buffer_maxsize=1024, broker_max_poll_records=4 * settings.window,
         broker_session_timeout=SESSION_S, broker_heartbeat_interval=SESSION_S / 5, broker_rebalance_timeout=SESSION_S,
-        broker_commit_interval=60.0,
+        broker_commit_interval=60.0, broker_request_timeout=2 * SESSION_S,
     )

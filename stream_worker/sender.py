@@ -14,6 +14,9 @@ from stream_worker.outcomes import Outgoing
 
 Token = TypeVar("Token")
 
+REQUEST_TIMEOUT_S = 20
+"""A connection on which the broker says nothing for this long is given up for a new one."""
+
 DELIVERY_TIMEOUT_S = 120
 """A broker may be away for this long; after that the process ends and what it had in flight is done again."""
 
@@ -25,8 +28,8 @@ class Sender(Generic[Token]):
                  confirmed: Callable[[Token], None]) -> None:
         self._producer = Producer({
             "bootstrap.servers": bootstrap, "client.id": client_id, "enable.idempotence": True, "acks": "all",
-            "linger.ms": 2, "delivery.timeout.ms": DELIVERY_TIMEOUT_S * 1000, "message.max.bytes": 2_000_000,
-            "error_cb": _on_error,
+            "linger.ms": 2, "socket.timeout.ms": REQUEST_TIMEOUT_S * 1000,
+            "delivery.timeout.ms": DELIVERY_TIMEOUT_S * 1000, "message.max.bytes": 2_000_000, "error_cb": _on_error,
         }, logger=log)
         self._loop = loop
         self._confirmed = confirmed

@@ -80,6 +80,9 @@ def crash_test(settings: Settings, parts: dict[str, Any], kill: str, rows: int, 
     try:
         killed = victims(kill, parts, random.Random(seed))  # noqa: S311 - a choice that can be repeated
         in_flight, whole_s = _crash(settings, flight, producer, killed, rows, parts)
+    except BaseException:
+        err.print(f"The rows that were written are kept; their keys begin with {run}.", markup=False)
+        raise
     finally:
         children.end(producer, 0)
     found = _verdict(source, target, run, since)
