@@ -272,12 +272,17 @@ def all_killed(bench: Bench) -> str:
     bench.inject("kill -9 of everything", lambda: bench.services.kill(*parts))
     bench.whole(60)
 
+    killed_at = 0.0
+
     def supervisor_too() -> None:
+        nonlocal killed_at
         bench.services.kill_supervisor(*parts)
+        killed_at = time.monotonic()
         bench.stack.run("up")
 
     bench.load()
     bench.inject("kill -9 of everything and the supervisor", supervisor_too)
+    bench.hurt_at = killed_at
     return bench.verdict(whole_within=60)
 
 
