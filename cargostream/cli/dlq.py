@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from cargostream.cli.database_faults import database_faults
-from cargostream.cli.output import err, out
+from cargostream.cli.output import columns, err, out
 from cargostream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +37,10 @@ def list_letters(
     if as_json:
         out.print(json.dumps([letter.as_json() for letter in letters]), markup=False)
     elif letters:
-        table = Table("id", "when", "record", "code", "stage", "handled", "reason", box=None)
-        for letter in letters:
-            table.add_row(*(escape(words) for words in (
-                str(letter.place), letter.at[:19], f"{letter.topic}:{letter.partition}:{letter.offset}", letter.code,
-                letter.stage, letter.handled.what if letter.handled else "", _safe(letter.reason))))
-        out.print(table)
+        columns(("id", "when", "stage", "code", "record", "handled", "reason"), [[_safe(words) for words in (
+            str(letter.place), letter.at[:19], letter.stage, letter.code,
+            f"{letter.topic}:{letter.partition}:{letter.offset}", letter.handled.what if letter.handled else "",
+            letter.reason)] for letter in letters])
     else:
         err.print("There are none." if handled_too else "None waits; --all shows those that are handled.")
 

@@ -1,5 +1,6 @@
 """Where words go: results on standard output, messages on standard error."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -17,3 +18,12 @@ class _Console(Console):
 
 out = _Console(highlight=False, soft_wrap=True)
 err = _Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Results below their names, one line each however long it gets: a script, or a narrow window, cuts nothing."""
+    lines = [names, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        out.print("  ".join(words.ljust(width) for words, width in zip(line, widths, strict=True)).rstrip(),
+                  markup=False)

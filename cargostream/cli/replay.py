@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from cargostream.cli.database_faults import database_faults
-from cargostream.cli.output import err, out
+from cargostream.cli.output import columns, err, out
 from cargostream.errors import RejectCode, UsageError
 from cargostream.labels import CARGO_LABELS
+from cargostream.visible import visible
 
 if TYPE_CHECKING:
     from operations.comparison import Comparison
@@ -130,16 +129,11 @@ def _print(done: "Comparison", seconds: float, model: int | None) -> None:
         words.append(f"{done.left_out:,} left out, as they end the process that reads them")
     out.print(", ".join(words) + ".")
     if done.changes:
-        table = Table("before", "after", "rows", box=None)
-        for (before, after), rows in done.changes.most_common():
-            table.add_row(escape(before), escape(after), f"{rows:,}")
-        out.print(table)
-        table = Table("row", "image", "before", "after", "truth", box=None)
-        for one in done.examples:
-            truth = "" if one["truth"] is None else CARGO_LABELS[one["truth"]]
-            table.add_row(str(one["id"]), escape(ascii(one["image_path"])[1:-1]), escape(one["before"]),
-                          escape(one["after"]), truth)
-        out.print(table)
+        columns(("before", "after", "rows"), [
+            (before, after, f"{rows:,}") for (before, after), rows in done.changes.most_common()])
+        columns(("row", "before", "after", "truth", "image"), [
+            (str(one["id"]), one["before"], one["after"], "" if one["truth"] is None else CARGO_LABELS[one["truth"]],
+             visible(one["image_path"])) for one in done.examples])
     if accuracy := done.accuracy():
         out.print(f"Of {accuracy['rows']:,} rows with a known class and two answers, {accuracy['before']:.1%} were "
                   f"right before and {accuracy['after']:.1%} are after.")

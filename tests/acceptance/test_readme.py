@@ -57,6 +57,7 @@ def test_every_command_is_run_somewhere() -> None:
         assert f"\n{target}" in script
 
 
+@pytest.mark.timeout(900)
 def test_the_stack_s_commands_in_their_order(variables: dict[str, str], tmp_path: Path) -> None:
     starter = str(CLONE / "model_registry" / "starter")
     for line in commands():

@@ -28,20 +28,22 @@ def listed(ids: list[int]) -> str:
     return ",".join(map(str, ids))
 
 
-def test_rows_whose_images_came_late_are_answered_again(stack: Stack, pipeline: Pipeline) -> None:
-    ids = pipeline.insert([(f"tests/late-{n}.png", None, n % 5) for n in range(30)])
-    found = pipeline.insert([(pipeline.draw("in-time.png", 1, 9_000)[0], None, None)])
-    assert {a.error_code for a in pipeline.await_answers(ids).values()} == {"file_not_found"}
+def test_rows_whose_images_were_mended_are_answered_again(stack: Stack, pipeline: Pipeline) -> None:
+    store = pipeline.settings.image_store / "tests"
+    store.mkdir(exist_ok=True)
+    for n in range(30):
+        (store / f"mended-{n}.png").touch()
+    ids = pipeline.insert([(f"tests/mended-{n}.png", None, n % 5) for n in range(30)])
+    found = pipeline.insert([(pipeline.draw("whole.png", 1, 9_000)[0], None, None)])
+    assert {a.error_code for a in pipeline.await_answers(ids).values()} == {"empty_file"}
     pipeline.await_answers(found)
     for n in range(30):
-        pipeline.draw(f"late-{n}.png", n % 5, 9_001 + n)
-    told = replay(stack, "--rejected", "file_not_found", "--from-id", str(ids[0]), "--to-id", str(found[0]))
+        pipeline.draw(f"mended-{n}.png", n % 5, 9_001 + n)
+    told = replay(stack, "--rejected", "empty_file", "--from-id", str(ids[0]), "--to-id", str(found[0]))
     answers = pipeline.answers(ids)
-    # The stack's own verification may have been first with some of them.
-    assert (told["changed"], told["gone"]) == (told["rows"], 0)
-    assert told["rows"]
-    assert {(a.status, a.attempt > 0) for a in answers.values()} == {("predicted", True)}
-    assert all(change["before"] == "rejected file_not_found" for change in told["changes"])  # type: ignore[attr-defined]
+    assert (told["rows"], told["changed"], told["gone"]) == (30, 30, 0)
+    assert {(a.status, a.attempt) for a in answers.values()} == {("predicted", 1)}
+    assert all(change["before"] == "rejected empty_file" for change in told["changes"])  # type: ignore[attr-defined]
     kept = pipeline.ask("SELECT status FROM cargo_prediction_history WHERE source_id = ANY(:ids) AND attempt = 0",
                         ids=ids)
     assert [row.status for row in kept] == ["rejected"] * 30, "the old answers stay in the history"
@@ -55,12 +57,13 @@ def test_rows_whose_images_came_late_are_answered_again(stack: Stack, pipeline: 
 
 
 def test_words_for_people_say_what_changed(stack: Stack, pipeline: Pipeline) -> None:
+    (pipeline.settings.image_store / "tests" / "worded.png").touch()
     ids = pipeline.insert([("tests/worded.png", None, 2)])
     pipeline.await_answers(ids)
     pipeline.draw("worded.png", 2, 9_100)
     said = stack.run("replay", "--rows", listed(ids))
     assert "1 rows answered again" in said
-    assert "rejected file_not_found" in said
+    assert "rejected empty_file" in said
     assert "tests/worded.png" in said
 
 
