@@ -1,7 +1,7 @@
 """From ids that differ now to those that really do, and through their repair."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -29,10 +29,12 @@ class Outcome:
         return Counter(one.kind for identity, one in self.found.items() if identity not in self.standing)
 
 
-def settle(source: Engine, target: Engine, passage: Passage, ids: Collection[int], repairs: Repairs | None) -> Outcome:
+def settle(source: Engine, target: Engine, passage: Passage, ids: Collection[int], repairs: Repairs | None,
+           heard: Callable[[Collection[Difference]], None] = lambda _: None) -> Outcome:
     """Look at the ids again whenever everything that was on its way has arrived: who then stands as before differs.
 
-    With `repairs` each of these is repaired and looked at again, until it is right or was tried `TRIES` times.
+    With `repairs` each of these is repaired and looked at again, until it is right or was tried `TRIES` times; `heard`
+    hears of those that are new before that.
 
     Raises:
         DBAPIError, KafkaException, Unavailable, Stopped: as `Passage.wait` and `Repairs.repair` have it.
@@ -45,8 +47,9 @@ def settle(source: Engine, target: Engine, passage: Passage, ids: Collection[int
         whole = passage.wait()
         now = look(source, target, suspects.keys())
         real = {identity: one for identity, one in now.items() if whole and suspects[identity] == one}
-        for identity, one in real.items():
-            outcome.found.setdefault(identity, one)
+        if new := {identity: one for identity, one in real.items() if identity not in outcome.found}:
+            outcome.found |= new
+            heard(new.values())
         outcome.standing |= real if repairs is None else {i: one for i, one in real.items() if tries[i] >= TRIES}
         suspects = {identity: one for identity, one in now.items() if identity not in outcome.standing}
         due = [one for identity, one in real.items() if identity in suspects]

@@ -49,13 +49,19 @@ class Trouble:
         self._repaired: Counter[Kind] | None = None
         self._last = 0.0
 
+    def begin(self, found: Iterable[Difference]) -> None:
+        """Rows differ; told at once, since their repair may take long, and once."""
+        if self._repaired is None:
+            self._repaired = Counter()
+            self._notes.add(rows_differ(found, self._repairing))
+            self._notes.send()
+        self._last = time.monotonic()
+
     def judge(self, outcome: Outcome, standing: int) -> None:
         """Take in what came of a portion; `standing` ids differ all in all."""
         now = time.monotonic()
-        if outcome.found:
-            if self._repaired is None:
-                self._notes.add(rows_differ(outcome.found.values(), self._repairing))
-            self._repaired = (self._repaired or Counter()) + outcome.repaired
+        if outcome.found and self._repaired is not None:
+            self._repaired += outcome.repaired
             self._last = now
             log.info("%d ids differed, of which %d still do", len(outcome.found), len(outcome.standing))
         elif self._repaired is not None and not standing and now - self._last > CALM_S:

@@ -129,7 +129,9 @@ class Watch:
         now = time.monotonic()
         ids = {identity for identity in ids if identity not in self._standing}
         ids |= {identity for identity, due in self._standing.items() if due <= now}
-        outcome = settle(self._source, self._target, self._passage, ids, self._repairs) if ids else Outcome()
+        outcome = Outcome()
+        if ids:
+            outcome = settle(self._source, self._target, self._passage, ids, self._repairs, self._trouble.begin)
         for identity in ids:
             self._standing.pop(identity, None)
         for identity in list(outcome.standing)[:STANDING_MAX - len(self._standing)]:

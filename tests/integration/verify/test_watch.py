@@ -7,8 +7,9 @@ import pytest
 
 from cargostream.database import engine
 from operations.verify.ranges import fetch
+from operations.verify.settle import Outcome, settle
 from operations.verify.state import State, load, save
-from operations.verify.told import Notes, slot_lost
+from operations.verify.told import Notes, Trouble, slot_lost
 from operations.verify.watch import Watch
 
 
@@ -69,3 +70,24 @@ def test_a_database_that_is_away_is_waited_for_and_told_once(rows, databases, ca
         watch.run()
     nowhere.dispose()
     assert [record.getMessage().startswith("The verification waits") for record in caplog.records] == [True]
+
+
+def test_a_trouble_is_told_before_its_repair_and_once(rows, databases, monkeypatch):
+    heard = []
+    notes = Notes(lambda event: not heard.append(event))
+    trouble = Trouble(notes, repairing=False)
+    monkeypatch.setattr("operations.verify.told.CALM_S", 0.0)
+
+    class Way:
+        def wait(self):
+            return True
+
+    for _ in range(2):
+        outcome = settle(*rows.engines, Way(), rows.insert(2), None, trouble.begin)
+        trouble.judge(outcome, len(outcome.standing))
+    trouble.judge(Outcome(), 4)
+    assert [event.kind for event in heard] == ["rows_differ"]
+    for _ in range(2):
+        trouble.judge(Outcome(), 0)
+        notes.send()
+    assert [event.kind for event in heard] == ["rows_differ", "rows_repaired"]
