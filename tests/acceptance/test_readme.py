@@ -23,7 +23,8 @@ RUN_ELSEWHERE = {
     ".venv/bin/cargostream chaos --kill all": "tests/faults, cases A22 and others",
     ".venv/bin/cargostream data import PHOTOS --name mine": "tests/unit/test_data_import.py",
     ".venv/bin/cargostream data check tuesday": "tests/unit/test_data_check.py",
-    ".venv/bin/cargostream model train --days both --keep cp_l2norm --budget 400": "tests/integration/test_training_run.py",
+    ".venv/bin/cargostream model train --days both --keep cp_l2norm --budget 400":
+        "tests/integration/test_training_run.py",
     ".venv/bin/cargostream model challenge 2": "tests/integration/promotion",
     ".venv/bin/cargostream model promote 2": "tests/integration/promotion",
     ".venv/bin/cargostream model show 2": "tests/integration/promotion",
