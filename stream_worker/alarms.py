@@ -24,6 +24,7 @@ class Alarms:
     def __init__(self, report: Report, now: Callable[[], float] = time.monotonic) -> None:
         self._report, self._now = report, now
         self._letters, self._due = 0, float("-inf")
+        self._last: tuple[Coordinates, str] | None = None
         self._served: Served | None = None
         self._asked = self._failed = 0
         self._failing = False
@@ -32,20 +33,19 @@ class Alarms:
         """A record is through."""
         match work.answer:
             case Unreadable(reason):
-                self._dead_letter(work.at, reason)
+                self._letters, self._last = self._letters + 1, (work.at, reason)
             case Predicted(served=served):
                 self._model(served, False)
             case Rejected(served=served, code=RejectCode.MODEL_ERROR):
                 self._model(served, True)
+        if self._last is not None and self._now() >= self._due:
+            self._dead_letters(*self._last)
 
-    def _dead_letter(self, at: Coordinates, reason: str) -> None:
-        self._letters += 1
-        if self._now() < self._due:
-            return
+    def _dead_letters(self, at: Coordinates, reason: str) -> None:
         more = f" and {self._letters - 1:,} since the last alarm" if self._letters > 1 else ""
         self._report("dead_letters", "alarm", f"{at.topic} partition {at.partition}",
                      f"The record at offset {at.offset}{more} can be tied to no row: {reason}. Dead letters are kept.")
-        self._letters, self._due = 0, self._now() + REPEAT_S
+        self._letters, self._last, self._due = 0, None, self._now() + REPEAT_S
 
     def _model(self, served: Served, failed: bool) -> None:
         if served != self._served:
