@@ -129,7 +129,7 @@ def _secrets(settings: Settings) -> dict[str, bytes]:
 def _unchanged(value: bytes | None) -> bool:
     try:
         row = json.loads(value or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and row.get("__op") == "u" and all(
         row.get(name) == row.get(f"__before_{name}") for name in ("image_path", "sha256"))
