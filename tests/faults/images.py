@@ -18,7 +18,7 @@ from cargostream.labels import CARGO_LABELS
 from data_prepare.photograph import photograph
 from tests.support.images import BAD_IMAGES
 
-DRAWN, CUT = 60, 600
+DRAWN, CUT = 30, 240
 """Photos that are drawn, and parts that are cut from them; a part is made unique by a comment in its bytes. So a
 million images cost little, and two rows that swap their answers are found out: by the digest, and nearly always by the
 confidence too."""
