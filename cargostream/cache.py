@@ -1,6 +1,7 @@
 """Model artifacts on disk, each in a folder named by its digest, and a pointer to the last that was champion."""
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -10,11 +11,13 @@ from pathlib import Path
 import msgspec
 
 from cargostream.download import download
-from cargostream.errors import Unavailable
+from cargostream.errors import ModelRefused, Unavailable
 from cargostream.served import artifact_digest
 
 KEPT = 5
 """Artifacts that stay for having been used last, beside the one to start with."""
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 SPARED_S = 900.0
 """What was used in this time stays in any case: another process may serve it or be at downloading it."""
@@ -36,12 +39,21 @@ class Cache:
         self._folder = folder
 
     def path(self, digest: str) -> Path:
+        """Where the artifact of a digest is, if it is here.
+
+        Raises:
+            ModelRefused: this is no digest. It may come from a tag that anybody wrote, and would lead out of the cache.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise ModelRefused(f"{digest[:80]!r} is no digest of a model.")
         return self._folder / digest
 
     def last_champion(self, name: str) -> Pointer | None:
         """What `remember` wrote last, if it was about the model `name` and the artifact is still there."""
         pointer = self._pointer()
-        return pointer if pointer and pointer.name == name and self.path(pointer.digest).is_dir() else None
+        with suppress(ModelRefused):
+            return pointer if pointer and pointer.name == name and self.path(pointer.digest).is_dir() else None
+        return None
 
     def remember(self, pointer: Pointer) -> None:
         """Make this version the one to start with when the registry is away."""

@@ -4,7 +4,10 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from cargostream.cache import KEPT, SPARED_S, Cache, Pointer
+from cargostream.errors import ModelRefused
 
 
 def artifact(folder: Path, name: str, unused_s: float) -> Path:
@@ -42,5 +45,21 @@ def test_pruning_beside_another_process_and_on_nothing_is_no_error(tmp_path: Pat
     cache = Cache(tmp_path)
     for _ in range(2):
         cache.prune()
-    cache.use("gone")
+    cache.use("0" * 64)
     assert cache.last_champion("m") is None
+
+
+@pytest.mark.parametrize("digest", [
+    "../secrets", "/etc", "", ".", "a" * 63, f"{'a' * 64}/..", f"{'A' * 64}", "a" * 64 + "\n"])
+def test_what_is_no_digest_leads_nowhere(tmp_path: Path, digest: str) -> None:
+    """It comes from a tag of the registry, which anybody who reaches it may write."""
+    (tmp_path / "secrets").mkdir()
+    os.utime(tmp_path / "secrets", (1, 1))
+    cache = Cache(tmp_path / "models")
+    (tmp_path / "models").mkdir()
+    for ask in (cache.path, cache.use):
+        with pytest.raises(ModelRefused, match="is no digest"):
+            ask(digest)
+    cache.remember(Pointer("m", 1, digest))
+    assert cache.last_champion("m") is None
+    assert (tmp_path / "secrets").stat().st_mtime == 1
