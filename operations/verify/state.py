@@ -32,7 +32,7 @@ class State(msgspec.Struct):
         return self.cause_at is not None and (self.ended_at is None or self.cause_at > self.ended_at)
 
     def begin(self, now: datetime) -> bool:
-        """Begin a sweep if one is due; whether one is under way."""
+        """Begin a sweep if one is due, anew if its cause is younger; whether one is under way."""
         rested = self.ended_at is None or (now - self.ended_at).total_seconds() > REST_S
         late = self.cause_at is not None and self.began_at is not None and self.cause_at > self.began_at
         if late or (self.swept_to is None and (rested or self.urgent)):
@@ -40,7 +40,7 @@ class State(msgspec.Struct):
         return self.swept_to is not None
 
     def end(self, now: datetime) -> None:
-        """The sweep has reached the last id. It began when `cause_at` was known, or is begun anew."""
+        """The sweep has reached the last id."""
         self.ended_at, self.ended_rows, self.swept_to = now, self.swept_rows, None
 
 

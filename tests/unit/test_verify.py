@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from cargostream.cli.verify import verify_lines
 from cargostream.errors import Unavailable
+from operations.health import reasons
+from operations.status import Data, Worker
 from operations.verify.differences import Difference, Kind, Place, in_words
 from operations.verify.once import Report
 from operations.verify.passage import Passage, Stopped
@@ -105,3 +108,20 @@ def test_a_report_counts_what_is_mended_and_what_still_stands():
     report.add(found, {2: found[2]})
     assert (report.found, report.repaired, report.differing) == ({"not mirrored": 3}, {"not mirrored": 2}, 1)
     assert [one.id for one in report.standing] == [2]
+
+
+@pytest.mark.parametrize(("state", "words"), [
+    ({}, []),
+    ({"swept_rows": 5000, "ended_at": None, "ended_rows": None, "found": 0, "repaired": 0, "standing": 0},
+     ["5,000 rows compared in the first sweep; 0 differed so far, 0 repaired, 0 still differ"]),
+    ({"swept_rows": 0, "ended_at": "2026-11-21T12:00:00Z", "ended_rows": 7000, "found": 3, "repaired": 2,
+      "standing": 1},
+     ["all 7,000 rows compared by 2026-11-21T12:00:00Z; 3 differed so far, 2 repaired, 1 still differ"])])
+def test_status_says_how_far_it_is(state, words):
+    assert [line for _, line in verify_lines({"verified": state})] == words
+
+
+def test_rows_that_still_differ_are_unhealthy():
+    told = [reasons({}, [], Data(workers=[Worker("a", True, 1, {})], verified={"standing": n})) for n in (0, 2)]
+    assert told[0] == []
+    assert "2 rows differ" in told[1][0]
