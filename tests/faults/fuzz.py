@@ -31,7 +31,7 @@ REPORT = Path(__file__).with_name("reports") / "fuzz.md"
 HANG_S = 20.0
 """As long as an image may take: see the setting `image_timeout_s`."""
 
-FLAT_MB = 30.0
+FLAT_MB = 10.0
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -46,10 +46,15 @@ class Seen:
     slowest_s: float = 0.0
 
     @property
+    def quarters_mb(self) -> list[float]:
+        """The mean memory in each quarter of the mutations."""
+        size = max(1, len(self.rss_mb) // 4)
+        return [sum(part) / len(part) for n in range(4) if (part := self.rss_mb[n * size:(n + 1) * size])]
+
+    @property
     def grown_mb(self) -> float:
-        """How much more memory the last quarter took than the first, in the mean."""
-        quarter = max(1, len(self.rss_mb) // 4)
-        return (sum(self.rss_mb[-quarter:]) - sum(self.rss_mb[:quarter])) / quarter if self.rss_mb else 0.0
+        """How much more memory the last quarter took than the one before: at first a process only finds its size."""
+        return self.quarters_mb[-1] - self.quarters_mb[-2] if len(self.quarters_mb) > 1 else 0.0
 
     @property
     def faults(self) -> list[str]:
@@ -139,14 +144,13 @@ def report(found: dict[str, Seen], seed: int, mutations: int, seconds: float) ->
         f"`python -m tests.faults.fuzz --mutations {mutations} --seed {seed}`, {datetime.now(UTC):%Y-%m-%d}, commit "
         f"{commit()}, {seconds:.0f} s. Each mutation goes through the worker's handler and the starter model; it must "
         f"have an outcome, within {HANG_S:.0f} s, and leave no memory behind.", "",
-        "| kind | mutations | crashes | hangs | other faults | slowest | memory first → last (highest) |",
+        "| kind | mutations | crashes | hangs | other faults | slowest | memory by quarters (highest) |",
         "|---|---|---|---|---|---|---|"]
     for kind, seen in found.items():
         other = sum(count for name, count in seen.outcomes.items() if name.startswith("fault"))
-        rss = seen.rss_mb or [0.0]
         lines.append(f"| {kind} | {sum(seen.outcomes.values()) + len(seen.crashes) + len(seen.hangs):,} | "
                      f"{len(seen.crashes)} | {len(seen.hangs)} | {other} | {seen.slowest_s:.2f} s | "
-                     f"{rss[min(len(rss) - 1, 100)]:.0f} → {rss[-1]:.0f} MB ({max(rss):.0f}) |")
+                     f"{' → '.join(f'{mb:.0f}' for mb in seen.quarters_mb)} MB ({max(seen.rss_mb, default=0):.0f}) |")
     lines += ["", "| kind | outcomes |", "|---|---|"]
     for kind, seen in found.items():
         lines.append(f"| {kind} | {', '.join(f'{name} {count:,}' for name, count in seen.outcomes.most_common())} |")

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from cargostream.records import CHAMPION
 from cargostream.registry import ask_aliases, open_registry
 from tests.faults.bench import Bench
@@ -51,8 +49,4 @@ def await_version(bench: Bench, version: int) -> None:
 
 def ready(bench: Bench, index: int = 0) -> dict[str, Any]:
     """What a worker says of itself."""
-    try:
-        return dict(httpx.get(f"http://{bench.settings.host}:{bench.settings.worker_port + index}/readyz", timeout=5,
-                              trust_env=False).json())
-    except (httpx.HTTPError, ValueError):
-        return {}
+    return bench.services.health(index)

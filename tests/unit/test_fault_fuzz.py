@@ -51,5 +51,6 @@ def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_that_grows_is_a_fault() -> None:
-    assert Seen(rss_mb=[100.0] * 50 + [200.0] * 50).faults == ["memory: + 100 MB"]
+    assert Seen(rss_mb=[100.0] * 75 + [200.0] * 25).faults == ["memory: + 100 MB"]
+    assert Seen(rss_mb=[100.0] * 50 + [200.0] * 50).faults == [], "it found its size, and kept it"
     assert Seen(rss_mb=[100.0, 250.0] * 50).faults == []

@@ -44,7 +44,7 @@ def no_registry(bench: Bench) -> str:
         rig.assert_all_answered(100)
         assert worker.poll() is None
     bench.verdict(minimum=0)
-    return "5 s without a registry: not ready, 0 offsets, 0 answers; once it came, all 100 rows by the same process"
+    return "3 s without a registry: not ready, 0 offsets, 0 answers; once it came, all 100 rows by the same process"
 
 
 @case("D2", "the registry hangs, then is killed again and again, while rows flow",
