@@ -2,10 +2,10 @@
 
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.support.fatal import fatal_decoder
 from tests.support.workers import Rig
 
 
@@ -49,31 +49,14 @@ def test_a_broker_that_dies_and_comes_back_costs_time_only(rig: Rig) -> None:
     assert len(rig.log().splitlines()) < 200, "a worker without a broker fills its log"
 
 
-# A signal that a process sends itself may reach it a moment later, in another thread, at another record: the crash has
-# to be one.
-FATAL = """
-import ctypes
-from PIL import Image
-really_open = Image.open
-def open_or_die(file, *args, **kwargs):
-    if b"deadly" in file.getvalue():
-        FAULT
-    return really_open(file, *args, **kwargs)
-Image.open = open_or_die
-"""
-
-
 @pytest.mark.parametrize(("fault", "status"), [
     ("ctypes.string_at(0)", -signal.SIGSEGV), ("raise MemoryError", 1),
 ])
 def test_a_record_that_ends_the_process_is_answered_and_no_other_suffers(
-    rig: Rig, tmp_path: Path, fault: str, status: int
+    rig: Rig, fault: str, status: int
 ) -> None:
     """The decoder is made to fail on one file, in every process that Python starts here."""
-    (tmp_path / "faults").mkdir()
-    (tmp_path / "faults/sitecustomize.py").write_text(FATAL.replace("FAULT", fault))
-    rig.variables["PYTHONPATH"] = str(tmp_path / "faults")
-    (rig.images / "deadly.png").write_bytes(b"deadly")
+    fatal_decoder(rig, fault)
     rig.stream(0, 50)
     rig.row(50, "deadly.png")
     rig.stream(51, 50)
@@ -87,12 +70,9 @@ def test_a_record_that_ends_the_process_is_answered_and_no_other_suffers(
     assert rig.log().count("under suspicion") <= 3, "more suspects than threads, and the record given up for"
 
 
-def test_records_in_a_row_that_each_end_the_process_are_all_answered(rig: Rig, tmp_path: Path) -> None:
+def test_records_in_a_row_that_each_end_the_process_are_all_answered(rig: Rig) -> None:
     """Each is convicted once, though the next one ends the process before anything is acknowledged."""
-    (tmp_path / "faults").mkdir()
-    (tmp_path / "faults/sitecustomize.py").write_text(FATAL.replace("FAULT", "ctypes.string_at(0)"))
-    rig.variables["PYTHONPATH"] = str(tmp_path / "faults")
-    (rig.images / "deadly.png").write_bytes(b"deadly")
+    fatal_decoder(rig)
     for number in range(5):
         rig.row(8 * number, "deadly.png")
     rig.stream(100, 20)

@@ -2,10 +2,9 @@
 
 import signal
 from datetime import datetime
-from pathlib import Path
 
 from cargostream.records import REPLAY_GROUP, REPLAY_TOPIC, SOURCE_TOPIC, Prediction
-from tests.integration.with_worker.test_crashes import FATAL
+from tests.support.fatal import fatal_decoder
 from tests.support.workers import Rig
 
 
@@ -112,10 +111,8 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_stops_nothing(rig: Rig) -
     }
 
 
-def test_a_repeat_that_ends_the_process_is_answered_and_no_other_suffers(rig: Rig, tmp_path: Path) -> None:
-    (tmp_path / "faults").mkdir()
-    (tmp_path / "faults/sitecustomize.py").write_text(FATAL.replace("FAULT", "ctypes.string_at(0)"))
-    rig.variables["PYTHONPATH"] = str(tmp_path / "faults")
+def test_a_repeat_that_ends_the_process_is_answered_and_no_other_suffers(rig: Rig) -> None:
+    fatal_decoder(rig)
     rig.stream(0, 1)
     (rig.images / "brick/1.png").write_bytes(b"deadly")  # rows 1, 6 and 11
     put(rig, 15, attempt=2)
