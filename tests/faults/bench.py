@@ -194,6 +194,16 @@ class Bench:
         """The slot's `wal_status`, and the bytes of the source's log that it holds."""
         return collect.ask(self._source_admin, "held_wal")[0]
 
+    def held_slots(self) -> int:
+        """How many logical replication slots the source has."""
+        return len(collect.ask(self._source_admin, "held_wal"))
+
+    def agree(self) -> bool:
+        """Whether source, mirror and predictions have the same ids, and source and mirror the same rows."""
+        rows = set(collect.rows(self._source_admin, self.first))
+        answered = {one.source_id for one in collect.answers(self._admin, self.first)}
+        return rows == set(collect.rows(self._admin, self.first)) and answered == {row.id for row in rows}
+
     def count_keys(self, keys: list[str]) -> int:
         """How many rows of the source have one of these ingest keys."""
         return int(collect.ask(self._source_admin, "count_keys", keys=keys)[0]["n"])

@@ -176,6 +176,33 @@ def target_away(bench: Bench) -> str:
     return bench.verdict(whole_within=60)
 
 
+@case("A12", "the replication slot dropped; rows written, changed and deleted while there is none",
+      "the source connector stops loudly; after `connectors recapture` the verification restores every row", faults=1,
+      own_stack=True, timeout_s=1200)
+def lost_slot(bench: Bench) -> str:
+    load = bench.load()
+
+    def drop() -> None:
+        def dropped() -> bool:
+            bench.admin("source", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active",
+                        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active")
+            return not bench.held_slots()
+        bench.until("the slot dropped", dropped)
+
+    bench.inject("slot dropped", drop)
+    load.finish()
+    load.update(100)
+    load.delete(50)
+    reason = bench.until("status tells", lambda: next(
+        (why for why in read_status(bench.settings)["reasons"] if "slot" in why), None))
+    alarm = "SELECT 1 FROM cargo_event WHERE kind = 'slot_lost' AND severity = 'alarm'"
+    bench.until("the alarm", lambda: bench.pipeline.ask(alarm), 120)
+    bench.stack.run("connectors", "recapture", "--yes")
+    bench.hurt_at = time.monotonic()
+    bench.until("nothing left over and nothing missing", bench.agree, 400)
+    return f"status: {reason}; after `connectors recapture`: {bench.verdict()}"
+
+
 @case("A13", "the source connector paused while 100,000 rows are written",
       "the WAL that is held stays below its limit, status is loud, all rows are caught up with", faults=1,
       timeout_s=1200)
