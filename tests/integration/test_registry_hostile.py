@@ -63,9 +63,9 @@ def test_paths_do_not_climb_out_of_the_artifacts(registry: Registry, client: htt
     assert {file for file in registry.folder.rglob("*") if "artifacts" not in file.parts} == before
 
 
-def test_the_server_runs_no_jobs(client: httpx.Client) -> None:
-    answer = client.post("/ajax-api/3.0/jobs/", json={"job_name": "invoke_scorer", "params": {}})
-    assert answer.status_code >= 400
+def test_the_server_offers_no_programs(client: httpx.Client, tmp_path: Path) -> None:
+    """MLflow's assistant would run an agent, or write its files anywhere, for whoever asks from this machine."""
+    hostile.offers_no_programs(client, tmp_path / "elsewhere")
 
 
 class Elsewhere(http.server.BaseHTTPRequestHandler):

@@ -158,4 +158,22 @@ def refuses_path(client: httpx.Client, run: dict[str, Any], path: str) -> None:
     for asked in ("/get-artifact", "/api/2.0/mlflow/artifacts/list", "/ajax-api/2.0/mlflow/get-artifact"):
         said = client.get(asked, params={"path": path, "run_uuid": run["run_id"], "run_id": run["run_id"]})
         assert said.status_code in (400, 404), f"{asked} {path}: {said.text}"
+    said = client.post("/ajax-api/2.0/mlflow/upload-artifact", content=b"planted",
+                       params={"path": f"{path}-planted", "run_uuid": run["run_id"]})
+    assert said.status_code in (400, 404), f"upload to {path}: {said.text}"
     assert not Path("/etc/passwd-planted").exists()
+
+
+def offers_no_programs(client: httpx.Client, elsewhere: Path) -> None:
+    """Nobody can have it run something, write files elsewhere or ask other servers."""
+    assistant = "/ajax-api/3.0/mlflow/assistant"
+    for path, body in ((f"{assistant}/message", {"message": "run id", "experiment_id": "0"}),
+                       (f"{assistant}/skills/install", {"type": "custom", "custom_path": str(elsewhere)}),
+                       ("/ajax-api/3.0/jobs/", {"job_name": "invoke_scorer", "params": {}}),
+                       ("/gateway/any/mlflow/invocations", {"messages": []})):
+        said = client.post(path, json=body)
+        assert said.status_code in (404, 405), f"{path}: {said.status_code} {said.text[:200]}"
+    for path in (f"{assistant}/config", f"{assistant}/providers"):
+        assert client.get(path).status_code == 404, path
+    assert client.put(f"{assistant}/config", json={"providers": {}}).status_code in (404, 405)
+    assert not elsewhere.exists()

@@ -236,10 +236,11 @@ def registry(bench: Bench) -> str:
             hostile.refuses_location(client, location)
         for path in hostile.PATHS:
             hostile.refuses_path(client, run, path)
+        hostile.offers_no_programs(client, bench.stack.home / "elsewhere")
         client.post("/api/2.0/mlflow/registered-models/delete", json={"name": "outside"})
     return (f"{len(hostile.SOURCES)} sources, {len(hostile.LOCATIONS)} locations, {len(hostile.PATHS)} paths and "
-            f"{len(hostile.LED)} led browsers refused; {_pickle(bench)}; writing without a password is answered 401 in "
-            f"the containers' stack, which comes later")
+            f"{len(hostile.LED)} led browsers refused; no assistant, jobs or gateway; {_pickle(bench)}; writing "
+            f"without a password is answered 401 in the containers' stack, which comes later")
 
 
 def _pickle(bench: Bench) -> str:
