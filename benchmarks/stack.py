@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,11 @@ def fresh_stack(cache: Path) -> Iterator[Stack]:
     """A stack in a temporary folder, not yet started, stopped and removed at the end."""
     with tempfile.TemporaryDirectory(prefix="cargostream-") as folder:
         stack = Stack(Path(folder), cache)
+        # Stacks that are started side by side on the usual ports take each other's between two starts.
+        moved = random.randrange(2_000, 13_000, 100)  # noqa: S311
+        (stack.home / "stack.env").write_text("".join(
+            f"CARGOSTREAM_{name.upper()}={field.default + moved}\n" for name, field in Settings.model_fields.items()
+            if name.endswith("_port")))
         try:
             yield stack
         finally:
