@@ -7,6 +7,8 @@ from cargostream.records import REPLAY_GROUP, REPLAY_TOPIC, SOURCE_TOPIC, Predic
 from tests.support.fatal import fatal_decoder
 from tests.support.workers import Rig
 
+LONG_S = 240
+
 
 def moment(text: str | None) -> datetime:
     assert text is not None
@@ -44,16 +46,16 @@ def test_live_rows_go_first(rig: Rig) -> None:
     rig.stream(0, 1)
     rig.start()
     rig.ready()
-    put(rig, 3000)
-    rig.wait("repeats flow", lambda: len(repeats(rig)) >= 50)
+    put(rig, 2000)
+    rig.wait("repeats flow", lambda: len(repeats(rig)) >= 50, LONG_S)
     rig.stream(1, 1000)
-    rig.wait("live rows answered", lambda: sum(rig.committed().values()) == 1001)
-    rig.wait("repeats answered", lambda: acknowledged(rig) == 3000, timeout_s=120)
+    rig.wait("live rows answered", lambda: sum(rig.committed().values()) == 1001, LONG_S)
+    rig.wait("repeats answered", lambda: acknowledged(rig) == 2000, LONG_S)
     live = [a for a in rig.predictions() if not a.attempt and a.source_id]
     first, last = (pick(moment(a.predicted_at) for a in live) for pick in (min, max))
     between = sum(first < moment(a.predicted_at) < last for a in repeats(rig))
     after = sum(moment(a.predicted_at) > last for a in repeats(rig))
-    assert after > 1000, "the repeats were through too soon to show anything"
+    assert after > 500, "the repeats were through too soon to show anything"
     assert between < 100, "repeats were answered while live rows waited"
 
 
@@ -63,7 +65,7 @@ def test_a_worker_that_is_killed_among_repeats_loses_none(rig: Rig) -> None:
     for round_ in range(2):
         worker = rig.start()
         due = 300 * (round_ + 1)
-        rig.wait(f"{due} repeats", lambda due=due: len({a.source_id for a in repeats(rig)}) >= due)
+        rig.wait(f"{due} repeats", lambda due=due: len({a.source_id for a in repeats(rig)}) >= due, LONG_S)
         worker.kill()
         worker.wait(timeout=30)
         answered = {(a.source_partition, a.source_offset) for a in repeats(rig)}
@@ -71,18 +73,18 @@ def test_a_worker_that_is_killed_among_repeats_loses_none(rig: Rig) -> None:
         assert {(p, offset) for p, end in committed.items() for offset in range(end)} <= answered
         assert acknowledged(rig) < 1500, "killed too late to show anything"
     rig.start()
-    rig.wait("all acknowledged", lambda: acknowledged(rig) == 1500, timeout_s=120)
+    rig.wait("all acknowledged", lambda: acknowledged(rig) == 1500, LONG_S)
     found = repeats(rig)
     assert {(a.source_id, a.attempt) for a in found} == {(n, 1) for n in range(1500)}
     assert all(a.target == a.source_id % 5 for a in found)
-    rig.wait("live rows answered", lambda: sum(rig.committed().values()) == 1500)
+    rig.wait("live rows answered", lambda: sum(rig.committed().values()) == 1500, LONG_S)
 
 
 def test_a_worker_that_is_told_to_stop_leaves_no_repeat_to_be_repeated(rig: Rig) -> None:
     rig.stream(0, 1)
     put(rig, 2000)
     worker = rig.start()
-    rig.wait("some answers", lambda: len(repeats(rig)) >= 100)
+    rig.wait("some answers", lambda: len(repeats(rig)) >= 100, LONG_S)
     worker.terminate()
     assert worker.wait(timeout=40) == 0
     assert 100 <= len(repeats(rig)) < 2000
@@ -118,7 +120,7 @@ def test_a_repeat_that_ends_the_process_is_answered_and_no_other_suffers(rig: Ri
     put(rig, 15, attempt=2)
     for _ in range(7):
         worker = rig.start()
-        rig.wait("an end", lambda worker=worker: worker.poll() is not None or acknowledged(rig) == 15)
+        rig.wait("an end", lambda worker=worker: worker.poll() is not None or acknowledged(rig) == 15, LONG_S)
         if worker.poll() is None:
             break
         assert worker.returncode == -signal.SIGSEGV
