@@ -1,5 +1,6 @@
 """What a case is given: a running stack, rows that flow through it, faults that are counted, and the verdict."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -43,7 +44,10 @@ WORKER_RSS = 1_500_000_000
 MISSED_MAX = 5
 
 SLACK = 1.5
-"""How much longer than its bound a recovery may take, the machine being busy."""
+"""How much longer than its bound a recovery may take."""
+
+BUSIEST = 6.0
+"""As SLACK, where so many times more processes want to run than there are cores."""
 
 STARTED = 0.05
 """The share of a load that must be answered before a fault is in the midst of it."""
@@ -228,16 +232,18 @@ class Bench:
 
     def whole(self, within_s: float = 30) -> float:
         """Wait until the pipeline is whole again: every part is ready, rows flow, and a row written now is answered.
-        The seconds since the last fault. A busy machine may take half as long again as the bound without this being a
-        failure; the figure is reported."""
-        deadline = time.monotonic() + 3 * within_s
+        The seconds since the last fault. The figure is reported; a failure is only what takes much longer than the
+        bound, by as much as other work on the machine explains."""
+        others = os.getloadavg()[0] / (os.cpu_count() or 1)
+        limit = within_s * max(SLACK, min(others, BUSIEST))
+        deadline = time.monotonic() + max(limit, 60)
         while missing := self.missing():
             assert time.monotonic() < deadline, f"not whole {time.monotonic() - self.hurt_at:.0f} s after: {missing}"
             time.sleep(0.2)
         self.probe(deadline)
         took = time.monotonic() - self.hurt_at
         self.figures.setdefault("whole_s", []).append(round(took, 1))
-        assert took <= SLACK * within_s, f"whole again only after {took:.0f} s, {within_s:.0f} s are the bound"
+        assert took <= limit, f"whole again only after {took:.0f} s, {within_s:.0f} s are the bound"
         return took
 
     def missing(self) -> str | None:

@@ -95,7 +95,7 @@ def scaled_workers(bench: Bench) -> str:
 @case("A5", "kill -9 of Connect while the source is read", "captured again from the slot; repeats by key only",
       faults=1, quick=True)
 def killed_connect_capturing(bench: Bench) -> str:
-    bench.load(6 * bench.rows, burst=0.95, lot=100_000)  # one transaction, so that it takes a while
+    bench.load(4 * bench.rows, burst=0.95, lot=100_000)  # one transaction, so that it takes a while
     bench.inject("kill -9 connect", lambda: bench.services.kill("connect"), passed=bench.captured)
     return bench.verdict(whole_within=30)
 
