@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +15,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from tests.faults.bench import Bench
+from tests.faults.case import NEEDS
 from tests.faults.images import Picture
+
+NEEDS["strace"] = lambda: shutil.which("strace") is not None
 
 GOOD = 60
 """Good rows between the bad ones, unless a case says otherwise."""

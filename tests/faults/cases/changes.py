@@ -148,7 +148,7 @@ def truncated(bench: Bench) -> str:
 
 
 @case("C17b", "a TRUNCATE that is forced: its trigger is switched off first",
-      "`verify` reports what is left over and exits with 3; `verify --repair` takes it away", own_stack=True)
+      "`verify` reports what is left over as an alarm, and takes it away", own_stack=True)
 def forced(bench: Bench) -> str:
     bench.write(good_rows(bench, 100))
     bench.settle()
