@@ -68,5 +68,9 @@ def connect(settings: Settings) -> Service:
     def ready() -> bool:
         return http_ok(settings.host, settings.connect_port, "/connectors")
 
+    def alive() -> bool:
+        return http_ok(settings.host, settings.connect_port, "/")  # answered without the broker, unlike all else
+
     argv = java(settings, 512, "org.apache.kafka.connect.cli.ConnectDistributed", str(config))
-    return Service("connect", argv, ready, needs=("kafka",), eager=True, deadline=90, cwd=settings.home / "run")
+    return Service("connect", argv, ready, needs=("kafka",), eager=True, alive=alive, deadline=90,
+                   cwd=settings.home / "run")
