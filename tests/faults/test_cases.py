@@ -10,6 +10,9 @@ from tests.faults import results
 from tests.faults.bench import Bench, now
 from tests.faults.case import Case, lacks
 
+BUSY = 3.0
+"""`make test` is no measurement: a machine that does other things may take so many times a recovery's bound."""
+
 
 def test_holds(fault: tuple[Case, int], seed: int, again: bool, request: pytest.FixtureRequest) -> None:
     one, repeat = fault
@@ -24,7 +27,8 @@ def test_holds(fault: tuple[Case, int], seed: int, again: bool, request: pytest.
     run: dict[str, Any] = {"at": now(), "seed": seed, "passed": False, "seen": ""}
     began = time.monotonic()
     print(f"\n{one.id}: {one.injected} (seed {seed})")
-    bench = Bench(stack, seed, rows, one.faults)
+    slack = 1.0 if request.config.getoption("--faults") == "all" else BUSY
+    bench = Bench(stack, seed, rows, one.faults, slack)
     try:
         with bench.opened():
             assert one.run is not None
