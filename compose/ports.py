@@ -1,7 +1,12 @@
 """Ports: the default block, another free one where it is taken, and the memory of that in `<home>/stack.env`."""
 
+import errno
 import os
 import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
@@ -13,6 +18,41 @@ FIELDS = ("source_port", "target_port", "kafka_port", "controller_port", "connec
 STEP = 100
 LAST = 32_000
 """Above it, systems hand ports out to outgoing connections: one of those could take ours between two starts."""
+
+
+ALONE_S = 60.0
+"""So long a start waits for another one before it goes on beside it."""
+
+_NAME = "\0cargostream-starting"
+"""A socket without a file (Linux): whoever holds it chooses ports; it is gone with its process."""
+
+
+@contextmanager
+def choosing_alone(waits: Callable[[], None], deadline_s: float = ALONE_S, name: str = _NAME) -> Iterator[None]:
+    """Ports that are chosen are free until their services listen: of two stacks that start at once, each would take
+    those of the other. So the second waits, and `waits` is called once if it has to."""
+    if sys.platform != "linux":
+        yield
+        return
+    deadline = time.monotonic() + deadline_s
+    with socket.socket(socket.AF_UNIX) as held:
+        told = False
+        while not _take(held, name) and time.monotonic() < deadline:
+            if not told:
+                told = True
+                waits()
+            time.sleep(0.2)
+        yield
+
+
+def _take(held: socket.socket, name: str) -> bool:
+    try:
+        held.bind(name)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise
+    return True
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,9 @@ class Intake:
         assigned: set[TP] = args[0]
         try:
             partitions = {tp.partition for tp in assigned if tp.topic == SOURCE_TOPIC}
-            if max(partitions, default=0) >= PARTITIONS:  # rows have changed partitions: their order is lost
+            # Rows have changed partitions: their order is lost. A worker that comes back in time is handed the
+            # partitions that it had, so that it would not notice by itself.
+            if await asyncio.to_thread(self._broker.partitions, SOURCE_TOPIC) > PARTITIONS:
                 give_up(f"the topic has more than {PARTITIONS} partitions: delete it, run `cargostream up` again, then "
                         "`cargostream verify --repair`", topic=SOURCE_TOPIC)
             known = self._topic()

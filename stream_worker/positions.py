@@ -91,6 +91,11 @@ class Broker:
         except (KafkaException, TimeoutError) as error:
             raise Unavailable(f"Topic {topic} cannot be looked at: {_words(error)}.") from error
 
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has. Raises Unavailable."""
+        with self._reader() as reader:
+            return len(reader.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
+
     def positions(self, topic: str, partitions: set[int]) -> dict[int, Position]:
         """The position of each partition. Raises Unavailable."""
         asked = [TopicPartition(topic, partition) for partition in partitions]

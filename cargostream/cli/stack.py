@@ -48,6 +48,7 @@ def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = Fal
         CargostreamError: a part did not start; the message has the cause, the end of its log and what to do.
     """
     from compose.doctor import require
+    from compose.ports import choosing_alone
     from compose.secrets import ensure_secrets
     from compose.state import ensure_home
 
@@ -58,18 +59,19 @@ def start_stack(settings: Settings, only: tuple[str, ...] = (), tied: bool = Fal
     require(settings)
     ensure_secrets(settings.home)
     _fetch(settings)
-    _settle_ports(settings)
-    if only:
-        from cargostream.cli.wiring import parts
+    with choosing_alone(lambda: err.print("Another stack is starting here; this one waits until it has its ports.")):
+        _settle_ports(settings)
+        if only:
+            from cargostream.cli.wiring import parts
 
-        parts(load_settings(settings.home), only)  # a wrong name is told before anything starts
-    (settings.home / "run" / "status.json").unlink(missing_ok=True)
-    process = _spawn(settings.home, only, tied)
-    try:
-        _follow(settings, process, until)
-    except BaseException:
-        stop_stack(settings)
-        raise
+            parts(load_settings(settings.home), only)  # a wrong name is told before anything starts
+        (settings.home / "run" / "status.json").unlink(missing_ok=True)
+        process = _spawn(settings.home, only, tied)
+        try:
+            _follow(settings, process, until)
+        except BaseException:
+            stop_stack(settings)
+            raise
     return load_settings(settings.home)
 
 

@@ -1,7 +1,10 @@
 """Ports: kept where free, moved where taken, remembered, refused where the user insists."""
 
+import os
 import socket
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
@@ -9,7 +12,7 @@ import pytest
 
 from cargostream.errors import UsageError
 from cargostream.settings import Settings, load_settings
-from compose.ports import FIELDS, choose, holder, is_free, remember
+from compose.ports import FIELDS, choose, choosing_alone, holder, is_free, remember
 
 
 @pytest.fixture
@@ -81,3 +84,17 @@ def test_the_holder_is_named(taken: int) -> None:
 
 def test_an_unknown_holder_is_another_process() -> None:
     assert holder(1) == "another process"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets without a file are Linux's")
+def test_of_two_starts_the_second_waits_for_the_first_but_not_for_ever() -> None:
+    waited: list[str] = []
+
+    def start(who: str) -> AbstractContextManager[None]:
+        return choosing_alone(lambda: waited.append(who), 0.1, f"\0cargostream-test-{os.getpid()}")
+
+    with start("first"), start("second"):
+        pass
+    with start("third"):
+        pass
+    assert waited == ["second"]

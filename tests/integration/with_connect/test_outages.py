@@ -104,6 +104,11 @@ def test_a_full_disk_is_loud_and_tried_again_soon(connectors, databases, setting
         return mirrored(identity)
     until(arrived, "the row arrives once there is room", 60)
 
+    def healed():
+        heal_once(settings, memory)
+        return all(is_running(each) for each in status(settings))
+    until(healed, "the tasks that had no row run again too", 60)
+
 
 def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(
         connectors, databases, settings, insert, mirrored, monkeypatch):
@@ -112,14 +117,11 @@ def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(
     memory = {}
     try:
         identity = insert("no right to.jpg")
-        sink = until(lambda: next((each for each in status(settings) if each["name"] == SINK_CONNECTOR
-                                   and each["cause"]), None), "the sink fails", 60)
-        assert sink["cause"] == "ERROR: permission denied for table inbox"
 
         def loud():
             heal_once(settings, memory)
-            return memory and memory[SINK_CONNECTOR].told
-        until(loud, "the alarm", 60)
+            return SINK_CONNECTOR in memory and memory[SINK_CONNECTOR].told
+        until(loud, "the alarm", 120)
     finally:
         databases.query("target", "GRANT INSERT ON inbox TO cargostream_sink", "admin")
 
@@ -127,7 +129,7 @@ def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(
         heal_once(settings, memory)
         return mirrored(identity)
     until(arrived, "the row arrives once the right is back", 90)
-    events = "SELECT severity, subject, detail FROM cargo_event WHERE kind = 'connector_failed'"
+    events = ("SELECT severity, subject FROM cargo_event WHERE kind = 'connector_failed' "
+              "AND detail LIKE '%permission denied for table inbox%'")
     (event,) = until(lambda: databases.query("target", events), "the alarm is in the table of events")
     assert (event["severity"], event["subject"]) == ("alarm", SINK_CONNECTOR)
-    assert "permission denied" in event["detail"]

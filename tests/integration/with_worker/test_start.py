@@ -21,8 +21,11 @@ def test_a_topic_that_was_made_anew_is_not_worked_on(rig: Rig) -> None:
 
 def test_a_topic_with_more_partitions_is_not_worked_on(rig: Rig) -> None:
     """Rows have moved to other partitions, where their offsets start anew: the guard would take the new for the old."""
-    (grown,) = rig.broker.admin().create_partitions([NewPartitions(SOURCE_TOPIC, 2 * PARTITIONS)]).values()
+    admin = rig.broker.admin()  # must outlive what it was asked
+    (grown,) = admin.create_partitions([NewPartitions(SOURCE_TOPIC, 2 * PARTITIONS)]).values()
     grown.result(30)
+    rig.wait("the topic has grown", lambda: len(
+        admin.list_topics(SOURCE_TOPIC, timeout=10).topics[SOURCE_TOPIC].partitions) == 2 * PARTITIONS)
     rig.stream(0, 20)
     worker = rig.start()
     assert worker.wait(timeout=60) == 1
