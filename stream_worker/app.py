@@ -154,11 +154,6 @@ class Intake:
         assigned: set[TP] = args[0]
         try:
             partitions = {tp.partition for tp in assigned if tp.topic == SOURCE_TOPIC}
-            # Rows have changed partitions: their order is lost. A worker that comes back in time is handed the
-            # partitions that it had, so that it would not notice by itself.
-            if await asyncio.to_thread(self._broker.partitions, SOURCE_TOPIC) > PARTITIONS:
-                give_up(f"the topic has more than {PARTITIONS} partitions: delete it, run `cargostream up` again, then "
-                        "`cargostream verify --repair`", topic=SOURCE_TOPIC)
             known = self._topic()
             positions = await self._look(known, partitions)
         except Exception as error:
@@ -178,9 +173,15 @@ class Intake:
         deadline = time.monotonic() + SESSION_S
         while True:
             try:
-                if (found := await asyncio.to_thread(self._broker.topic_id, SOURCE_TOPIC)) != known.id:
+                found = await asyncio.to_thread(self._broker.describe, SOURCE_TOPIC)
+                # Rows have changed partitions: their order is lost. A worker that comes back in time is handed the
+                # partitions that it had, so that its assignment would not show it.
+                if found.partitions > PARTITIONS:
+                    give_up(f"the topic has more than {PARTITIONS} partitions: delete it, run `cargostream up` again, "
+                            "then `cargostream verify --repair`", topic=SOURCE_TOPIC)
+                if found.id != known.id:
                     give_up("the topic is not the one that the stack made: its rows would get a wrong epoch",
-                            topic=SOURCE_TOPIC, known=known.id, found=found)
+                            topic=SOURCE_TOPIC, known=known.id, found=found.id)
                 return await asyncio.to_thread(self._broker.positions, SOURCE_TOPIC, partitions)
             except Unavailable:
                 if time.monotonic() > deadline:

@@ -50,6 +50,13 @@ class Position:
         return None
 
 
+class Described(NamedTuple):
+    """The broker's id of a topic, and how many partitions it has."""
+
+    id: str
+    partitions: int
+
+
 class Remains(NamedTuple):
     """The partition's beginning, and the offset of the first record from the one that was asked about on."""
 
@@ -82,19 +89,15 @@ class Broker:
     def __init__(self, bootstrap: str, group: str) -> None:
         self._bootstrap, self._group = bootstrap, group
 
-    def topic_id(self, topic: str) -> str:
-        """The broker's id of a topic. Raises Unavailable: no such topic, or no broker."""
+    def describe(self, topic: str) -> Described:
+        """A topic as the broker has it. Raises Unavailable: no such topic, or no broker."""
         admin = AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": TIMEOUT_S * 1000}, logger=log)
         try:
-            found = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic]
-            return str(found.result(TIMEOUT_S).topic_id)
+            asked = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic]
+            found = asked.result(TIMEOUT_S)
+            return Described(str(found.topic_id), len(found.partitions))
         except (KafkaException, TimeoutError) as error:
             raise Unavailable(f"Topic {topic} cannot be looked at: {_words(error)}.") from error
-
-    def partitions(self, topic: str) -> int:
-        """How many partitions the topic has. Raises Unavailable."""
-        with self._reader() as reader:
-            return len(reader.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
 
     def positions(self, topic: str, partitions: set[int]) -> dict[int, Position]:
         """The position of each partition. Raises Unavailable."""

@@ -118,7 +118,7 @@ class Process:
         while True:
             try:
                 self.topic()
-                await asyncio.to_thread(self.broker.topic_id, SOURCE_TOPIC)
+                await asyncio.to_thread(self.broker.describe, SOURCE_TOPIC)
                 return
             except Unavailable as error:
                 if str(error) != said:

@@ -13,15 +13,13 @@ from cargostream.download import download
 from cargostream.errors import ModelRefused
 from tests.support import hostile
 from tests.support.artifacts import write_artifact
-from tests.support.registry import Registry
+from tests.support.registry import Registry, running_registry
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    registry = Registry(tmp_path_factory.mktemp("mlflow"))
-    registry.start()
-    yield registry
-    registry.kill()
+    with running_registry(tmp_path_factory.mktemp("mlflow")) as registry:
+        yield registry
 
 
 @pytest.fixture

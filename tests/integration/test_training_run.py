@@ -19,7 +19,7 @@ from cargostream.served import Manifest, ServedModel, open_model, read_manifest
 from data_prepare.sets import SETS, ensure_set
 from model_registry.mlflow_rest import versions_of
 from tests.support.artifacts import write_artifact
-from tests.support.registry import Registry
+from tests.support.registry import Registry, running_registry
 
 COUNT = 5
 FEW = {name: SETS[name]._replace(counts=(COUNT,) * 5)
@@ -30,10 +30,8 @@ SHAPE = ("--width", "0.25", "--size", "32")
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    server = Registry(tmp_path_factory.mktemp("mlflow"))
-    server.start()
-    yield server
-    server.kill()
+    with running_registry(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,3 +95,14 @@ class Registry:
             return httpx.get(f"{self.uri}/health", timeout=2, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
+
+
+@contextmanager
+def running_registry(folder: Path) -> Iterator[Registry]:
+    """A registry that answers, and is gone afterwards."""
+    registry = Registry(folder)
+    registry.start()
+    try:
+        yield registry
+    finally:
+        registry.kill()

@@ -24,7 +24,7 @@ from model_registry.register import register
 from stream_worker.memory import class_colour
 from tests.support.artifacts import write_artifact
 from tests.support.postgres import free_port
-from tests.support.registry import Registry
+from tests.support.registry import Registry, running_registry
 
 LIGHT = {"monday": 1.0, "tuesday": 0.4}
 """Tuesday is dark: the plain artifact is right on all of Monday and a fifth of Tuesday, `any_light` on all of both."""
@@ -105,10 +105,8 @@ class Arena:
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    registry = Registry(tmp_path_factory.mktemp("mlflow"))
-    registry.start()
-    yield registry
-    registry.kill()
+    with running_registry(tmp_path_factory.mktemp("mlflow")) as registry:
+        yield registry
 
 
 @pytest.fixture(scope="session")

@@ -42,10 +42,11 @@ def test_it_is_restarted_and_told(reads_another_slot, settings, databases, monke
     assert memory.restarts == 1
     apply(settings)
     until(lambda: databases.query("target", "SELECT 1 FROM cargo_event WHERE kind = 'capture_cut_off'"), "it is told")
-    until(lambda: databases.query(
-        "source", "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'cargostream' AND active"), "its own is read")
-    assert not watch_capture(settings, memory)
-    assert memory == Capture()
+    monkeypatch.undo()  # its task starts anew, so that its own slot is read, left, and read again
+
+    def calm():
+        return not watch_capture(settings, memory) and memory == Capture()
+    until(calm, "its own slot is read, and all is forgotten")
 
 
 def test_a_snapshot_is_let_be(reads_another_slot, settings, monkeypatch):

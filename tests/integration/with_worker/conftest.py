@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.kafka import Broker, running_broker
 from tests.support.postgres import free_port
-from tests.support.registry import Registry
+from tests.support.registry import Registry, running_registry
 from tests.support.settings import settings_for
 from tests.support.workers import Rig
 
@@ -23,10 +23,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture(scope="package")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    registry = Registry(tmp_path_factory.mktemp("mlflow"))
-    registry.start()
-    yield registry
-    registry.kill()
+    with running_registry(tmp_path_factory.mktemp("mlflow")) as registry:
+        yield registry
 
 
 @pytest.fixture
