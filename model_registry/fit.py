@@ -28,7 +28,9 @@ class Recipe:
     `rate` is the peak of the learning rate's one cycle; `variation` is plain or rough, see `augment`; `frozen` leaves
     all but the classifier as it is. The share `anchor` of the weights that come out are those that were started from,
     the rest the learnt ones: much less is forgotten, and next to nothing of the new is lost (WiSE-FT, Wortsman et al.,
-    arXiv 2109.01903). `balance` is how much rare classes count for: 0 every image alike, 1 every class alike.
+    arXiv 2109.01903). `balance` is how much rare classes count for: 0 every image alike, 1 every class alike. The share
+    `small` of the epochs comes first and sees the images at three quarters of their size, in little more than half of
+    the time (progressive resizing; FixRes, Touvron et al., arXiv 1906.06423, tells why the last must be full ones).
     """
 
     width: float = 0.5
@@ -41,10 +43,11 @@ class Recipe:
     frozen: bool = False
     anchor: float = 0.0
     balance: float = 0.0
+    small: float = 0.0
 
 
 FRESH = Recipe()
-CONTINUED = Recipe(epochs=50, rate=2e-3, variation="rough", anchor=0.2, balance=0.5)
+CONTINUED = Recipe(epochs=50, rate=2e-3, variation="rough", anchor=0.2, balance=0.5, small=0.5)
 """To learn from scratch, and to go on from weights that know most of it."""
 
 
@@ -82,11 +85,14 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
         optimizer, recipe.rate, total_steps=max(10, recipe.epochs * steps), pct_start=0.2)
     generator = torch.Generator().manual_seed(recipe.seed)
     rough = torch.from_numpy(clean) & (recipe.variation == "rough")
+    small = round(recipe.small * recipe.epochs)
+    lesser = _shrunk(x, x.shape[1] * 3 // 4) if small else x
     for epoch in range(1, recipe.epochs + 1):
         network.learning(recipe.frozen)
         total = 0.0
+        seen = lesser if epoch <= small else x
         for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
-            varied = augmented(x[rows], generator, rough[rows]).to(device)
+            varied = augmented(seen[rows], generator, rough[rows]).to(device)
             loss = loss_of(_answers(network, varied)[0], y[rows].to(device))
             optimizer.zero_grad()
             loss.backward()
@@ -110,6 +116,13 @@ def run(network: GroundNet, images: npt.NDArray[np.uint8], device: torch.device 
             -(-len(images) // LOT))]
     return (torch.cat([logits for logits, _ in parts]).cpu().numpy(),
             torch.cat([embedding for _, embedding in parts]).cpu().numpy())
+
+
+def _shrunk(images: Tensor, side: int) -> Tensor:
+    """Images (n, side, side, 3) of images (n, S, S, 3), uint8 both."""
+    lots = [nn.functional.interpolate(lot.permute(0, 3, 1, 2).float(), (side, side), mode="area").round().byte()
+            for lot in images.split(LOT)]
+    return torch.cat(lots).permute(0, 2, 3, 1).contiguous()
 
 
 def _draw_near(network: GroundNet, start: dict[str, Tensor], share: float) -> None:

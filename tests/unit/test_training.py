@@ -79,6 +79,19 @@ def test_what_comes_out_is_anchored_in_the_start() -> None:
             torch.testing.assert_close(half[name], (last[name] + value) / 2)
 
 
+def test_the_small_share_of_the_epochs_sees_three_quarters_of_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides, net = [], network()
+
+    def seen(pixels: torch.Tensor, generator: torch.Generator, rough: torch.Tensor) -> torch.Tensor:
+        sides.append(pixels.shape[1])
+        return augmented(pixels, generator, rough)
+
+    monkeypatch.setattr("model_registry.fit.augmented", seen)
+    recipe = Recipe(width=0.25, size=SIZE, epochs=4, batch=15, rate=1e-2, seed=1, small=0.5)
+    fit(net, images(3, 1), np.full(15, True), images(1, 2), recipe, CPU, lambda figures: None)
+    assert sides == [SIZE * 3 // 4] * 2 + [SIZE] * 2
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_cuda_learns_what_the_cpu_learns() -> None:
     (_, here), (_, there) = taught(frozen=False), taught(frozen=False, device=device_named("cuda"))
