@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cargostream.errors import CargostreamError
 from model_registry.augment import augmented
+from model_registry.halves import Halves
 from model_registry.load import Images
 from model_registry.network import GroundNet
 
@@ -30,7 +31,7 @@ class Recipe:
     the rest the learnt ones: much less is forgotten, and next to nothing of the new is lost (WiSE-FT, Wortsman et al.,
     arXiv 2109.01903). `balance` is how much rare classes count for: 0 every image alike, 1 every class alike. The share
     `small` of the epochs comes first and sees the images at three quarters of their size, in little more than half of
-    the time (progressive resizing; FixRes, Touvron et al., arXiv 1906.06423, tells why the last must be full ones).
+    the time; the last see them as they will be served, for the reason in FixRes (Touvron et al., arXiv 1906.06423).
     """
 
     width: float = 0.5
@@ -47,7 +48,7 @@ class Recipe:
 
 
 FRESH = Recipe()
-CONTINUED = Recipe(epochs=50, rate=2e-3, variation="rough", anchor=0.2, balance=0.5, small=0.5)
+CONTINUED = Recipe(epochs=50, rate=2e-3, variation="rough", anchor=0.1, balance=0.5, small=0.5)
 """To learn from scratch, and to go on from weights that know most of it."""
 
 
@@ -75,7 +76,7 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
     x, y = torch.from_numpy(train.pixels), torch.from_numpy(train.labels)
     counts = torch.bincount(y, minlength=classes).clamp(min=1)
     weights = (len(y) / (classes * counts.float())) ** recipe.balance
-    loss_of = nn.CrossEntropyLoss(weight=weights, label_smoothing=0.05).to(device)
+    criterion = nn.CrossEntropyLoss(weight=weights, label_smoothing=0.05).to(device)
     network.learning(recipe.frozen)
     optimizer = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=recipe.rate,
                                   weight_decay=0.05)
@@ -87,20 +88,20 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
     rough = torch.from_numpy(clean) & (recipe.variation == "rough")
     small = round(recipe.small * recipe.epochs)
     lesser = _shrunk(x, x.shape[1] * 3 // 4) if small else x
-    for epoch in range(1, recipe.epochs + 1):
-        network.learning(recipe.frozen)
-        total = 0.0
-        seen = lesser if epoch <= small else x
-        for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
-            varied = augmented(seen[rows], generator, rough[rows]).to(device)
-            loss = loss_of(_answers(network, varied)[0], y[rows].to(device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += float(loss.detach()) / steps
-        logits = run(network, validation.pixels, device, fast=True)[0]
-        report({"epoch": epoch, "loss": total, **_measured(logits, validation.labels)})
+    with Halves(network, lambda which, images, labels: criterion(_answers(which, images)[0], labels)) as halves:
+        for epoch in range(1, recipe.epochs + 1):
+            halves.learning(recipe.frozen)
+            total = 0.0
+            seen = lesser if epoch <= small else x
+            for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
+                varied = augmented(seen[rows], generator, rough[rows]).to(device)
+                optimizer.zero_grad()
+                total += halves.add_gradients(varied, y[rows].to(device)) / steps
+                optimizer.step()
+                schedule.step()
+            halves.agree()
+            logits = run(network, validation.pixels, device, fast=True)[0]
+            report({"epoch": epoch, "loss": total, **_measured(logits, validation.labels)})
     _draw_near(network, start, recipe.anchor)
     return network.cpu().eval()
 
@@ -121,7 +122,7 @@ def run(network: GroundNet, images: npt.NDArray[np.uint8], device: torch.device 
 def _shrunk(images: Tensor, side: int) -> Tensor:
     """Images (n, side, side, 3) of images (n, S, S, 3), uint8 both."""
     lots = [nn.functional.interpolate(lot.permute(0, 3, 1, 2).float(), (side, side), mode="area").round().byte()
-            for lot in images.split(LOT)]
+            for lot in images.tensor_split(-(-len(images) // LOT))]
     return torch.cat(lots).permute(0, 2, 3, 1).contiguous()
 
 

@@ -19,9 +19,9 @@ class GroundNet(nn.Module):
     deviation: Tensor
     temperature: Tensor
 
-    def __init__(self, classes: int, width: float, dropout: float = 0.2) -> None:
+    def __init__(self, classes: int, width: float) -> None:
         super().__init__()
-        body = mobilenet_v2(num_classes=classes, width_mult=width, dropout=dropout)
+        body = mobilenet_v2(num_classes=classes, width_mult=width, dropout=0.0)
         self.features, self.classifier = body.features, body.classifier
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1) * 255)
