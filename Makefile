@@ -18,7 +18,7 @@ setup: .venv/.run ## Install what running needs into .venv (hash-locked)
 demo: .venv/.run ## Start everything and stream rows until Ctrl-C; ROWS=300 ends by itself
 	@$(BIN)/cargostream demo $(if $(ROWS),--rows $(ROWS)) $(if $(RATE),--rate $(RATE))
 
-story: .venv/.dev ## The model's life, live: Monday, Tuesday, retraining, promotion; with a report (about 12 min)
+story: .venv/.dev ## The model's life, live: Monday, Tuesday, retraining, promotion; with a report (about 11 min)
 	@$(BIN)/cargostream story $(STORY_ARGS)
 
 up: .venv/.run ## Start the stack and leave it running
