@@ -26,7 +26,8 @@ LOT = 128
 class Recipe:
     """All that decides what comes out, apart from the images and the weights to start from.
 
-    `rate` is the peak of the learning rate's one cycle; `variation` is plain or rough, see `augment`; `frozen` leaves
+    A batch has `batch` images or a few more, at least 4, and batch statistics of each half of it (see `halves`). `rate`
+    is the peak of the learning rate's one cycle; `variation` is plain or rough, see `augment`; `frozen` leaves
     all but the classifier as it is. The share `anchor` of the weights that come out are those that were started from,
     the rest the learnt ones: much less is forgotten, and next to nothing of the new is lost (WiSE-FT, Wortsman et al.,
     arXiv 2109.01903). `balance` is how much rare classes count for: 0 every image alike, 1 every class alike. The share
@@ -80,7 +81,7 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
     network.learning(recipe.frozen)
     optimizer = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=recipe.rate,
                                   weight_decay=0.05)
-    steps = -(-len(x) // recipe.batch)
+    steps = max(1, len(x) // recipe.batch)
     # The schedule divides by zero at 5 steps, so that the very shortest trainings leave their cycle unfinished.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.rate, total_steps=max(10, recipe.epochs * steps), pct_start=0.2)
@@ -95,14 +96,14 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
             seen = lesser if epoch <= small else x
             for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
                 varied = augmented(seen[rows], generator, rough[rows]).to(device)
-                optimizer.zero_grad()
                 total += halves.add_gradients(varied, y[rows].to(device)) / steps
                 optimizer.step()
                 schedule.step()
             halves.agree()
+            if epoch == recipe.epochs:
+                _draw_near(network, start, recipe.anchor)
             logits = run(network, validation.pixels, device, fast=True)[0]
             report({"epoch": epoch, "loss": total, **_measured(logits, validation.labels)})
-    _draw_near(network, start, recipe.anchor)
     return network.cpu().eval()
 
 

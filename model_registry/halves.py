@@ -14,18 +14,18 @@ from torch import Tensor
 
 from model_registry.network import GroundNet
 
-FEWEST = 4
-"""Images that are worth halving: batch statistics of a single image are none."""
+LossOf = Callable[[GroundNet, Tensor, Tensor], Tensor]
+"""A network's loss on images and their labels."""
 
 
 class Halves:
     """A network and its twin, which has the same parameters, and batch statistics of its own until they `agree`.
 
-    `loss_of` gives a network's loss on images and labels. The same batches give the same gradients, whatever the
-    number of cores, as a sum of two does not depend on their order.
+    Each half has statistics of its own batch, so that a batch has at least 4 images. Other devices than processors
+    learn the halves one after the other.
     """
 
-    def __init__(self, network: GroundNet, loss_of: Callable[[GroundNet, Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, network: GroundNet, loss_of: LossOf) -> None:
         self._loss_of, self._pair = loss_of, (network, deepcopy(network))
         for ours, its in zip(network.modules(), self._pair[1].modules(), strict=True):
             for name, parameter in ours.named_parameters(recurse=False):
@@ -46,10 +46,12 @@ class Halves:
             each.learning(frozen)
 
     def add_gradients(self, images: Tensor, labels: Tensor) -> float:
-        """Add the gradients of the batch's loss to the parameters; the loss."""
-        halves = 2 if len(images) >= FEWEST else 1
-        return sum(self._pool.map(lambda network, x, y: self._add(network, x, y, halves),
-                                  self._pair, images.tensor_split(halves), labels.tensor_split(halves)))
+        """Give the parameters the gradients of the batch's loss, which is the mean of the halves' losses; that loss."""
+        both = self._pool.map if images.device.type == "cpu" else map
+        found = list(both(self._learn, self._pair, images.tensor_split(2), labels.tensor_split(2)))
+        for parameter, *gradients in zip(self._learnt(), *(gradients for _, gradients in found), strict=True):
+            parameter.grad = (gradients[0] + gradients[1]) / 2
+        return sum(loss for loss, _ in found) / 2
 
     def agree(self) -> None:
         """Give both the mean of their batch statistics."""
@@ -57,7 +59,10 @@ class Halves:
             if ours.is_floating_point():
                 its.copy_(ours.lerp_(its, 0.5))
 
-    def _add(self, network: GroundNet, images: Tensor, labels: Tensor, halves: int) -> float:
-        loss = self._loss_of(network, images, labels) / halves
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+    def _learnt(self) -> list[Tensor]:
+        return [each for each in self._pair[0].parameters() if each.requires_grad]
+
+    def _learn(self, network: GroundNet, images: Tensor, labels: Tensor) -> tuple[float, tuple[Tensor, ...]]:
+        loss = self._loss_of(network, images, labels)
+        # Not `backward`, by which both threads would add to the same gradients.
+        return float(loss.detach()), torch.autograd.grad(loss, self._learnt())

@@ -15,7 +15,7 @@ from cargostream.settings import Settings
 from model_registry.evaluate import predict_interleaved
 from model_registry.gates import MONDAY, TUESDAY, Gate, Live, Margins, Measured, gates, live_gate
 from model_registry.live import read_live
-from model_registry.load import load_set
+from model_registry.load import load_set, set_digest
 from model_registry.measures import Classes, Figures, figures
 from model_registry.mlflow_rest import Version
 from model_registry.vet import Vetted, vet
@@ -30,12 +30,14 @@ Progress = Callable[[str, int, int], None]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was found. Figures are by day, then by version. `champion` is the version that had the alias, even if
-    it was not fit to be compared with; `notes` say what could not be done."""
+    """All that was found. `lists` has the SHA-256 of each day's list of images. Figures are by day, then by version.
+    `champion` is the version that had the alias, even if it was not fit to be compared with; `notes` say what could not
+    be done."""
 
     model: str
     candidate: int
     champion: int | None
+    lists: dict[str, str]
     figures: dict[str, dict[int, Figures]]
     live: Live | None
     gates: list[Gate]
@@ -74,6 +76,7 @@ def judge(settings: Settings, champion: Version | None, candidate: Version, marg
         found.append(gate)
     return Comparison(
         model=settings.model_name, candidate=candidate.version, champion=champion.version if champion else None,
+        lists={day: set_digest(listing(name)) for day, name in SETS.items()},
         figures={day: {each.model.version: figures(of.probabilities[day], truth[day], each.model.labels)
                        for each, of in zip(entered, measured, strict=True)} for day in SETS},
         live=seen, gates=found, notes=notes)

@@ -1,6 +1,6 @@
 """What a training learns from: one day, both with what is kept of the old one, or sets that somebody names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +26,8 @@ Embed = Callable[[str], npt.NDArray[np.float32]]
 class Lesson:
     """`train` is learnt; `clean` (n,) tells which of it is of an undamaged day, and `kept` counts those of an old one.
     `validation` decides how sure the model may be. `known` becomes the reference: images of days that it knows and has
-    not learnt; `day` (n,) tells which of `days` each of them is of. On `test` the result is measured, and nothing else
-    depends on it; None if only other sets measure."""
+    not learnt; `day` (n,) tells which of `days` each of them is of. On `test` the result is measured, and nothing is
+    chosen by it; None if only other sets measure."""
 
     train: Images
     clean: npt.NDArray[np.bool_]
@@ -81,17 +81,17 @@ def lesson_of_sets(sets: Sequence[str], reference: str | None, load: Load) -> Le
                   days=(reference or "+".join(sets),), day=np.zeros(len(known), np.int64))
 
 
-def check(lesson: Lesson, measured: dict[str, Images], reference: str | None = None) -> None:
-    """What is measured on, and a reference that is a set of its own, must not have been learnt.
+def check(lesson: Lesson, apart: Mapping[str, Iterable[str]]) -> None:
+    """What is measured on, and a reference that is a set of its own, must not have been learnt: `apart` has the digests
+    of the images of each such set by its name.
 
     Raises:
         UsageError: there are too few images to learn a class.
         CargostreamError: an image of them has been.
     """
     used = set(lesson.train.digests) | set(lesson.validation.digests)
-    apart = measured | ({reference: lesson.known} if reference else {})
-    for name, images in apart.items():
-        if shared := used & set(images.digests):
+    for name, digests in apart.items():
+        if shared := used & set(digests):
             raise CargostreamError(f"{len(shared)} images of {name} are also among those to learn from: what is "
                                    f"measured must not have been learnt.")
     if missing := set(range(len(CARGO_LABELS))) - set(lesson.train.labels.tolist()):

@@ -21,6 +21,7 @@ class GroundNet(nn.Module):
 
     def __init__(self, classes: int, width: float) -> None:
         super().__init__()
+        # No dropout: the threads of a training would draw from one generator, in an order that chance decides.
         body = mobilenet_v2(num_classes=classes, width_mult=width, dropout=0.0)
         self.features, self.classifier = body.features, body.classifier
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255)

@@ -17,6 +17,8 @@ from model_registry.mlflow_write import delete_alias, delete_tags, set_alias, se
 from model_registry.vet import vet
 
 PROMOTED_AT, PROMOTED_OVER, LOST_TO = "promoted_at", "promoted_over", "lost_to"
+MEASURED_ON = "measured_on_"
+"""With the day behind it: SHA-256 of the list of the images that decided."""
 ROLLED_BACK_AT, ROLLED_BACK_TO = "rolled_back_at", "rolled_back_to"
 
 
@@ -36,7 +38,8 @@ def crown(settings: Settings, compared: Comparison) -> None:
     _unchanged(versions, compared.champion, name)
     winner = find_version(versions, name, str(compared.candidate))
     over = {} if compared.champion is None else {PROMOTED_OVER: str(compared.champion)}
-    set_tags(settings.tracking_uri, name, winner.version, over | {PROMOTED_AT: _now()})
+    measured_on = {f"{MEASURED_ON}{day}": digest for day, digest in compared.lists.items()}
+    set_tags(settings.tracking_uri, name, winner.version, over | measured_on | {PROMOTED_AT: _now()})
     set_alias(settings.tracking_uri, name, CHAMPION, winner.version)
     if compared.champion is not None:
         set_tags(settings.tracking_uri, name, compared.champion, {LOST_TO: str(winner.version)})

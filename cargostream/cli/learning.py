@@ -37,6 +37,13 @@ class Sets:
                                                  _told(name, again) if self._skip else None)
         return self._read[name, size]
 
+    def digests(self, name: str) -> set[str]:
+        """SHA-256 of each image of a set, by its list; none of a set that the store lacks."""
+        from data_prepare.lists import read_list
+
+        listing = self.store / f"{name}.jsonl"
+        return {line.sha256 for line in read_list(listing)} if listing.exists() else set()
+
     def list_digests(self) -> dict[str, str]:
         """SHA-256 of the list of each set that was read."""
         from model_registry.load import set_digest

@@ -77,7 +77,7 @@ def compare(
                 kept = 0
             else:
                 lesson = lesson_of_days("both", keep, budget, seed, load, embed)
-                check(lesson, sets)
+                check(lesson, {name: images.digests for name, images in sets.items()})
                 order = Order(name=keep, recipe=replace(recipe, seed=seed), device=device_named(device),
                               start=origin.start)
                 network, kept = taught(lesson, order, lambda figures: None), lesson.kept

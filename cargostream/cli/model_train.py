@@ -46,7 +46,7 @@ def train(
     size: int | None = typer.Option(None, min=32, max=512, help="Side of the input image, in pixels. Default: that of "
                                                                 "the weights, or 128."),
     epochs: int | None = typer.Option(None, min=1, help="Times that every image is seen."),
-    batch: int | None = typer.Option(None, min=2, help="Images a step."),
+    batch: int | None = typer.Option(None, min=4, help="Images a step, learnt in two halves."),
     rate: float | None = typer.Option(None, min=1e-6, max=1, help="Peak of the learning rate."),
     variation: Variation | None = typer.Option(None, help="How images are varied: rough also blurs, hides "
                                                           "and dims clean ones. Default: rough, from scratch plain."),
@@ -70,13 +70,14 @@ def train(
     """
     need_packages()
     from cargostream.cli.learning import Sets, clean_day, embeddings_by, origin_of
+    from data_prepare.sets import EVALUATIONS
     from model_registry.fit import CONTINUED, FRESH, device_named
     from model_registry.lesson import check, lesson_of_days, lesson_of_sets
     from model_registry.train import Order, must_be_new, train_model
 
     settings = load_settings()
     weights = weights or ("none" if sets or days == "monday" else "champion")
-    evaluations = evaluations or ["evaluation-monday", "evaluation-tuesday"]
+    evaluations = evaluations or list(EVALUATIONS)
     what = {"sets": "+".join(sets)} if sets else {"days": days}
     what |= {"keep": keep, "budget": str(budget)} if what.get("days") == "both" else {}
     name = name or "-".join([*what.values(), *(["on"] if weights != "none" else []), f"seed{seed}"])
@@ -101,7 +102,8 @@ def train(
             lesson = lesson_of_days(days, keep, budget, seed, load, embed)
             if days == "both" and keep == "none":
                 err.print("note: with --keep none, nothing of Monday is learnt again; what was known of it may go.")
-        check(lesson, measured, reference if sets else None)
+        apart = [*EVALUATIONS, *evaluations, *([reference] if sets and reference else [])]
+        check(lesson, {part: load.digests(part) for part in apart})
         tags = what | {"seed": str(seed), "weights": weights, "from": origin.words if origin else "nothing"}
         err.print(f"learning {len(lesson.train)} images ({lesson.kept} kept of an old day), {recipe.epochs} epochs, "
                   f"from {tags['from']}")

@@ -32,7 +32,7 @@ def story(
 
     Monday streams; Tuesday begins, with pictures that camera and weather spoilt; accuracy falls and the drift alarm
     trips; a second model is trained while rows go on flowing, answers in shadow, passes the gates and takes over;
-    accuracy comes back on Tuesday's rows and holds on Monday's. About 10 minutes on two cores; needs the extra `train`.
+    accuracy comes back on Tuesday's rows and holds on Monday's. About 11 minutes on two cores; needs the extra `train`.
 
     A stack that is not running is started, and stopped in the end; a champion of it that has learnt Tuesday already is
     rolled back first. The second model stays champion. Exits 1 if a figure is not what it has to be.

@@ -12,7 +12,7 @@ from cargostream.errors import CargostreamError
 from cargostream.settings import Settings
 
 MONDAY, TUESDAY = "stream", "stream-tuesday"
-"""The sets whose images are streamed; no training and no gate sees them."""
+"""The sets whose images are streamed; no training sees them, and no gate but the one on live rows."""
 
 SETS = (MONDAY, TUESDAY, "monday", "tuesday", "evaluation-monday", "evaluation-tuesday")
 """Those, what is learnt from, and what the gates measure on; in the order in which they are needed."""
@@ -61,6 +61,7 @@ def perform(settings: Settings, processes: list[Child], say: Callable[[str], Non
 
 def _first_model(stage: Stage, ours: bool) -> int:
     """The champion's version. One that has learnt Tuesday makes way for the one before it, if the stack is `ours`."""
+    tried: set[int] = set()
     while True:
         champion = stage.command("show", "model", "show", "champion", deadline_s=60, what="which model is champion")
         if champion["training"].get("days") not in ("tuesday", "both"):
@@ -68,6 +69,10 @@ def _first_model(stage: Stage, ours: bool) -> int:
         if not ours:
             raise CargostreamError(f"The champion, version {champion['version']}, has learnt Tuesday already: put the "
                                    "one before it back with `cargostream model rollback`, and begin again.")
+        if champion["version"] in tried:
+            raise CargostreamError("Every version that can be gone back to has learnt Tuesday already: begin anew with "
+                                   "`cargostream reset`.")
+        tried.add(champion["version"])
         stage.say(f"       version {champion['version']} has learnt Tuesday already: it is rolled back")
         stage.command("rollback", "model", "rollback", deadline_s=120, what="the champion before it")
 

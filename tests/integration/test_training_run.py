@@ -137,6 +137,14 @@ def test_the_artifact_brings_a_calibrated_graph_and_its_reference(trained: list[
         assert len(set(learnt["sha256"].tolist())) == manifest.training["images"]
 
 
+def test_what_decides_over_models_is_not_learnt(registry: Registry, store: Path, tmp_path: Path) -> None:
+    """Even if this training is measured on another set."""
+    done = train(registry, "learnt", tmp_path, store, "--set", "evaluation-tuesday", "--evaluate", "evaluation-monday",
+                 *SMALL, *SHAPE)
+    assert done.returncode == 1
+    assert "images of evaluation-tuesday are also among those to learn from" in " ".join(done.stderr.split())
+
+
 def test_a_killed_training_leaves_no_version_and_no_folder(registry: Registry, store: Path, tmp_path: Path) -> None:
     words = ["--days", "monday", "--epochs", "1000", "--batch", "5", *SHAPE, "--out", str(tmp_path / "out")]
     command = [sys.executable, "-m", "cargostream", "model", "train", "--store", str(store), *words]

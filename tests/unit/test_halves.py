@@ -1,5 +1,7 @@
 """A batch in two halves gives the gradients of the two, and each its own batch statistics until they agree."""
 
+import threading
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -43,14 +45,7 @@ def test_statistics_are_the_mean_of_the_halves() -> None:
     torch.testing.assert_close(learnt.features[0][1].running_mean, sum(means) / 2)
 
 
-def test_a_few_images_are_not_halved() -> None:
-    with Halves(network(), loss_of) as halves:
-        assert halves.add_gradients(BATCH[:3], LABELS[:3]) == pytest.approx(
-            float(loss_of(network(), BATCH[:3], LABELS[:3]).detach()), rel=1e-9)
-
-
 def test_a_half_that_fails_is_told_and_the_threads_end() -> None:
-    threads = torch.get_num_threads()
     with pytest.raises(IndexError), Halves(network(), loss_of) as halves:
         halves.add_gradients(BATCH, LABELS + 5)
-    assert torch.get_num_threads() == threads
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("half")]

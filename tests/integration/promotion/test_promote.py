@@ -9,6 +9,7 @@ import pytest
 from cargostream.errors import CargostreamError, ModelRefused
 from cargostream.records import CHALLENGER, CHAMPION
 from cargostream.served import GOLDEN, MANIFEST, MODEL, artifact_digest
+from model_registry.load import set_digest
 from model_registry.mlflow_rest import versions_of
 from model_registry.promote import crown
 from model_registry.vet import vet
@@ -23,8 +24,11 @@ def test_the_better_one_becomes_champion_and_both_know_it(arena):
     assert (compared.figures["tuesday"][old].accuracy, compared.figures["tuesday"][new].accuracy) == (0.2, 1.0)
     assert compared.figures["monday"][old].n == 25
     assert arena.version(new).aliases == (CHAMPION,)  # and challenger no more
-    assert arena.version(new).tags["promoted_over"] == str(old)
-    assert arena.version(new).tags["promoted_at"]
+    tags = arena.version(new).tags
+    assert tags["promoted_over"] == str(old)
+    assert {tags[f"measured_on_{day}"] for day in ("monday", "tuesday")} == {
+        set_digest(arena.store / f"evaluation-{day}.jsonl") for day in ("monday", "tuesday")}
+    assert tags["promoted_at"]
     assert arena.version(old).tags["lost_to"] == str(new)
 
 
