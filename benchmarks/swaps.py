@@ -83,8 +83,8 @@ def figures(rows: Sequence[Row[Any]], moves: list[tuple[float, int]]) -> dict[st
         found[f"{name}_between_ms"] = _spread(taken[~around], 1)
         found[f"{name}_extra_ms"] = round(float(taken[around].max() - np.median(taken[~around])), 1)
     slowest = max(rows, key=lambda row: row.latency_ms)
-    found["slowest_after_swap_s"] = round(slowest.predicted - max(
-        (moved for moved, _ in moves if moved <= slowest.predicted), default=slowest.predicted), 1)
+    ago = [slowest.predicted - moved for moved, _ in moves if moved <= slowest.predicted]
+    found["slowest_after_swap_s"] = round(min(ago), 1) if ago else None
     return found
 
 
@@ -130,6 +130,8 @@ def markdown(report: dict[str, Any]) -> str:
                         (f"row to stored prediction, {around}, ms", "latency_around_ms"),
                         (f"row to stored prediction, {between}, ms", "latency_between_ms")):
         lines.append((words, *(f"{report[name][which]:g}" for which in ("p50", "p99", "max"))))
+    ago = report["slowest_after_swap_s"]
+    when = "before the first swap" if ago is None else f"{ago:g} s after a swap"
     return "\n".join([
         "# Swaps", "",
         f"{report['at']}, {report['machine']['cores']} cores: {report['swaps']} swaps between two models whose answers "
@@ -137,8 +139,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"{', a challenger at work' if report['challenger'] else ''}; {report['rows_around']:,} of the rows were "
         f"around a swap. Wrong by what their recorded version says offline: {report['wrong']}. The worst row around a "
         f"swap took {report['latency_extra_ms']:g} ms more than the median between swaps ({report['worker_extra_ms']:g}"
-        f" ms in the worker). The slowest of all rows came {report['slowest_after_swap_s']:g} s after a swap. Made by "
-        "`python -m benchmarks.swaps`.", "",
+        f" ms in the worker). The slowest of all rows came {when}. Made by `python -m benchmarks.swaps`.", "",
         *("| " + " | ".join(line) + " |" for line in lines), ""])
 
 
