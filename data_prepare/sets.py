@@ -54,8 +54,6 @@ SETS = {
     "stream-tuesday": ImageSet(7, (44, 147, 385, 230, 194), spoiled=True),
 }
 
-EVALUATIONS = ("evaluation-monday", "evaluation-tuesday")
-"""What models are measured and compared on, and none may learn."""
 
 Progress = Callable[[int, int], None]
 """Called with (images drawn so far, images in all)."""

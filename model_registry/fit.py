@@ -96,7 +96,7 @@ def fit(network: GroundNet, train: Images, clean: npt.NDArray[np.bool_], validat
             seen = lesser if epoch <= small else x
             for rows in torch.randperm(len(x), generator=generator).tensor_split(steps):
                 varied = augmented(seen[rows], generator, rough[rows]).to(device)
-                total += halves.add_gradients(varied, y[rows].to(device)) / steps
+                total += halves.set_gradients(varied, y[rows].to(device)) / steps
                 optimizer.step()
                 schedule.step()
             halves.agree()

@@ -45,7 +45,7 @@ class Halves:
         for each in self._pair:
             each.learning(frozen)
 
-    def add_gradients(self, images: Tensor, labels: Tensor) -> float:
+    def set_gradients(self, images: Tensor, labels: Tensor) -> float:
         """Give the parameters the gradients of the batch's loss, which is the mean of the halves' losses; that loss."""
         both = self._pool.map if images.device.type == "cpu" else map
         found = list(both(self._learn, self._pair, images.tensor_split(2), labels.tensor_split(2)))

@@ -58,13 +58,7 @@ def load_images(store: Path, listing: Path, size: int, skipped: Callable[[str], 
     Raises:
         CargostreamError: the list cannot be used, or images of it; all of them are named.
     """
-    try:
-        lines = msgspec.json.Decoder(Line).decode_lines(listing.read_bytes())
-    except OSError as error:
-        raise CargostreamError(f"The image list {listing} cannot be used: {error.filename}: {error.strerror}. "
-                               f"`cargostream data synthesize` draws the sets.") from error
-    except msgspec.DecodeError as error:
-        raise CargostreamError(f"The image list {listing} cannot be used: {error}.") from error
+    lines = _lines(listing)
     folder = FolderStore(store, MAX_BYTES)
     with ThreadPoolExecutor() as threads:
         read = list(threads.map(lambda line: _read(folder, line, size), lines))
@@ -93,6 +87,25 @@ def load_set(store: Path, listing: Path, size: int) -> tuple[npt.NDArray[np.uint
 def set_digest(listing: Path) -> str:
     """SHA-256 of the list in hex; it covers the images, whose digests are in it."""
     return hashlib.sha256(listing.read_bytes()).hexdigest()
+
+
+def listed_digests(listing: Path) -> set[str]:
+    """SHA-256 of the list's images in hex, where it has them.
+
+    Raises:
+        CargostreamError: the list cannot be used.
+    """
+    return {line.sha256 for line in _lines(listing) if line.sha256}
+
+
+def _lines(listing: Path) -> list[Line]:
+    try:
+        return msgspec.json.Decoder(Line).decode_lines(listing.read_bytes())
+    except OSError as error:
+        raise CargostreamError(f"The image list {listing} cannot be used: {error.filename}: {error.strerror}. "
+                               f"`cargostream data synthesize` draws the sets.") from error
+    except msgspec.DecodeError as error:
+        raise CargostreamError(f"The image list {listing} cannot be used: {error}.") from error
 
 
 def _read(store: FolderStore, line: Line, size: int) -> tuple[npt.NDArray[np.uint8], ImageStatistics, str] | str:

@@ -38,11 +38,15 @@ class Sets:
         return self._read[name, size]
 
     def digests(self, name: str) -> set[str]:
-        """SHA-256 of each image of a set, by its list; none of a set that the store lacks."""
-        from data_prepare.lists import read_list
+        """SHA-256 of each image of a set: of the files if it was read, else as its list has them; none of a set that
+        the store lacks."""
+        from model_registry.load import listed_digests
 
+        for (known, _), images in self._read.items():
+            if known == name:
+                return set(images.digests.tolist())
         listing = self.store / f"{name}.jsonl"
-        return {line.sha256 for line in read_list(listing)} if listing.exists() else set()
+        return listed_digests(listing) if listing.exists() else set()
 
     def list_digests(self) -> dict[str, str]:
         """SHA-256 of the list of each set that was read."""

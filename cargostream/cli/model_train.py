@@ -70,14 +70,14 @@ def train(
     """
     need_packages()
     from cargostream.cli.learning import Sets, clean_day, embeddings_by, origin_of
-    from data_prepare.sets import EVALUATIONS
     from model_registry.fit import CONTINUED, FRESH, device_named
+    from model_registry.judge import SETS
     from model_registry.lesson import check, lesson_of_days, lesson_of_sets
     from model_registry.train import Order, must_be_new, train_model
 
     settings = load_settings()
     weights = weights or ("none" if sets or days == "monday" else "champion")
-    evaluations = evaluations or list(EVALUATIONS)
+    evaluations = evaluations or list(SETS.values())
     what = {"sets": "+".join(sets)} if sets else {"days": days}
     what |= {"keep": keep, "budget": str(budget)} if what.get("days") == "both" else {}
     name = name or "-".join([*what.values(), *(["on"] if weights != "none" else []), f"seed{seed}"])
@@ -102,7 +102,7 @@ def train(
             lesson = lesson_of_days(days, keep, budget, seed, load, embed)
             if days == "both" and keep == "none":
                 err.print("note: with --keep none, nothing of Monday is learnt again; what was known of it may go.")
-        apart = [*EVALUATIONS, *evaluations, *([reference] if sets and reference else [])]
+        apart = [*SETS.values(), *evaluations, *([reference] if sets and reference else [])]
         check(lesson, {part: load.digests(part) for part in apart})
         tags = what | {"seed": str(seed), "weights": weights, "from": origin.words if origin else "nothing"}
         err.print(f"learning {len(lesson.train)} images ({lesson.kept} kept of an old day), {recipe.epochs} epochs, "

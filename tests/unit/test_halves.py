@@ -25,7 +25,7 @@ def loss_of(which: GroundNet, images: Tensor, labels: Tensor) -> Tensor:
 def test_gradients_are_those_of_both_halves() -> None:
     learnt, single = network(), network()
     with Halves(learnt, loss_of) as halves:
-        loss = halves.add_gradients(BATCH, LABELS)
+        loss = halves.set_gradients(BATCH, LABELS)
     wanted = sum(loss_of(single, BATCH[rows], LABELS[rows]) / 2 for rows in (slice(0, 4), slice(4, 7)))
     wanted.backward()
     assert loss == pytest.approx(float(wanted.detach()), rel=1e-9)
@@ -40,12 +40,12 @@ def test_statistics_are_the_mean_of_the_halves() -> None:
         single(BATCH[rows])
         means.append(single.features[0][1].running_mean)
     with Halves(learnt, loss_of) as halves:
-        halves.add_gradients(BATCH, LABELS)
+        halves.set_gradients(BATCH, LABELS)
         halves.agree()
     torch.testing.assert_close(learnt.features[0][1].running_mean, sum(means) / 2)
 
 
 def test_a_half_that_fails_is_told_and_the_threads_end() -> None:
     with pytest.raises(IndexError), Halves(network(), loss_of) as halves:
-        halves.add_gradients(BATCH, LABELS + 5)
+        halves.set_gradients(BATCH, LABELS + 5)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("half")]

@@ -1,10 +1,12 @@
 """The parts of a training: what freezing leaves alone, what weights carry, how sure an answer may be."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cargostream.cli.learning import Sets, clean_day
 from cargostream.errors import CargostreamError, UsageError
@@ -230,6 +232,18 @@ def test_what_is_measured_must_not_be_learnt() -> None:
         check(lesson, {"one": sets["one"].digests})
     with pytest.raises(CargostreamError, match="must not have been learnt"):
         check(lesson_of_sets(["one"], "one", loader(**sets)), {"one": sets["one"].digests})
+
+
+def test_a_list_without_digests_is_known_by_its_files_once_they_are_read(tmp_path: Path) -> None:
+    """Lists may lack them; what is measured is read, and must not have been learnt either way."""
+    files = [tmp_path / f"{number}.png" for number in range(CLASSES)]
+    for file, pixels in zip(files, images(1, 3).pixels, strict=True):
+        Image.fromarray(pixels).save(file)
+    (tmp_path / "own.jsonl").write_text("".join(f'{{"image_path": "{file.name}", "target": 0}}\n' for file in files))
+    sets = Sets(tmp_path, SIZE, skip=False)
+    assert sets.digests("own") == sets.digests("not there") == set()
+    sets("own")
+    assert sets.digests("own") == {hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def test_a_class_without_images_is_told() -> None:
