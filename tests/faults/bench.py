@@ -275,16 +275,11 @@ class Bench:
         self.probe(deadline)
         # The source's order is the topic's: all that was written before the probe is on the topic, and what is
         # acknowledged by every reader has arrived.
-        while self._lags() or self._behind():
+        while self._lags(within_s=0) or self._behind():
             if time.monotonic() > deadline:
                 break  # the checker says what is lost
             time.sleep(0.3)
         return time.monotonic() - self.hurt_at
-
-    def _lags(self) -> list[str]:
-        # Below 0: what came between the look at the topic's end and that at the group's position is read already.
-        return [f"{lag.group} has {lag.records} records of {lag.topic} before it"
-                for lag in read_topics(self.settings.bootstrap).lags if lag.records > 0]
 
     def _behind(self) -> bool:
         rows, answered = self.progress()
@@ -377,7 +372,8 @@ class Bench:
     def _lags(self, within_s: float = 10) -> list[Lag]:
         """Readers that stay behind: events and repairs come at any moment, and are soon read."""
         deadline = time.monotonic() + within_s
-        while lags := [lag for lag in read_topics(self.settings.bootstrap).lags if lag.records]:
+        # Below 0: what came between the look at the topic's end and that at the group's position is read already.
+        while lags := [lag for lag in read_topics(self.settings.bootstrap).lags if lag.records > 0]:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.3)

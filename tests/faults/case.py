@@ -32,7 +32,8 @@ Run = Callable[["Bench"], str]
 class Case:
     """One row of the table. `faults` is how often the case calls `bench.inject`: fewer is a failure. `own_stack`: it
     changes settings or the schema, so that no other case may use the same stack; `stack` starts and removes one that is
-    made for it. `quick`: `make test` runs it too. `needs`: rights that it cannot do without, see `NEEDS`; where they
+    made for it. `repairs`: what it does can only be mended by the verification; in every other case a repair is a loss.
+    `quick`: `make test` runs it too. `needs`: rights that it cannot do without, see `NEEDS`; where they
     lack it is reported as not run. `run` is None for a case that cannot be run here at all, for the reason `why`."""
 
     id: str
@@ -46,6 +47,7 @@ class Case:
     timeout_s: float = 600
     why: str = ""
     stack: Callable[[], AbstractContextManager["Stack"]] | None = None
+    repairs: bool = False
 
 
 NEEDS: dict[str, Callable[[], bool]] = {"root": lambda: os.geteuid() == 0}
@@ -57,10 +59,12 @@ CASES: dict[str, Case] = {}
 
 def case(identity: str, injected: str, expected: str, *, faults: int = 0, own_stack: bool = False, quick: bool = False,
          needs: tuple[str, ...] = (), timeout_s: float = 600,
-         stack: Callable[[], AbstractContextManager["Stack"]] | None = None) -> Callable[[Run], Run]:
+         stack: Callable[[], AbstractContextManager["Stack"]] | None = None,
+         repairs: bool = False) -> Callable[[Run], Run]:
     """Put a function into the table."""
     def register(run: Run) -> Run:
-        _add(Case(identity, injected, expected, run, faults, own_stack, quick, needs, timeout_s, stack=stack))
+        _add(Case(identity, injected, expected, run, faults, own_stack, quick, needs, timeout_s, stack=stack,
+                  repairs=repairs))
         return run
     return register
 
