@@ -52,7 +52,8 @@ def verify(
 
 
 def verify_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Of what `status` found: when everything was compared last, and what differed since the beginning."""
+    """Of what `status` found: when everything was compared last, what differed since the beginning, and answers that
+    contradict each other."""
     state = found.get("verified")
     if not state:
         return []
@@ -60,8 +61,12 @@ def verify_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         swept = f"all {state['ended_rows']:,} rows compared by {state['ended_at']}"
     else:
         swept = f"{state['swept_rows']:,} rows compared in the first sweep"
-    return [("verify", f"{swept}; {state['found']:,} differed so far, {state['repaired']:,} repaired, "
-             f"{state['standing']:,} still differ")]
+    lines = [("verify", f"{swept}; {state['found']:,} differed so far, {state['repaired']:,} repaired, "
+              f"{state['standing']:,} still differ")]
+    if state["conflicts"]:
+        lines.append(("conflicts", f"{state['conflicts']:,} answers contradict one that the same version had given for "
+                      "the same record"))
+    return lines
 
 
 def register(app: typer.Typer) -> None:

@@ -25,6 +25,9 @@ class State(msgspec.Struct):
     repaired: int = 0
     standing: int = 0
     slot: Slot | None = None
+    refused_source: int = 0
+    refused_target: int = 0
+    conflicts: int = 0
 
     @property
     def urgent(self) -> bool:

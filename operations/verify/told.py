@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -95,6 +95,20 @@ def slot_remade(name: str) -> Event:
     """Something was not captured."""
     return _event("slot_remade", "alarm", name, f"The replication slot {name} is not the one that was there before: "
                   "changes made in between were missed. Everything is compared now, at once.")
+
+
+def records_refused(server: str, records: int, topics: str) -> Event:
+    """A database could not apply them; they are kept. Why is not told here: it quotes the records."""
+    return _event("records_refused", "alarm", server, f"The {server} database refused records of {topics}, {records:,} "
+                  "more than before: `cargostream dlq list` shows them and why, `cargostream dlq replay` applies them "
+                  "after the fix.")
+
+
+def answers_conflict(answers: int, ids: Sequence[int]) -> Event:
+    """One version said two things about one record."""
+    return _event("answers_conflict", "alarm", "cargo_prediction_history", "Answers contradict one that the same "
+                  f"version had given for the same record, {answers:,} more than before; the first stands (newest ids: "
+                  f"{', '.join(map(str, ids))}).")
 
 
 def _event(kind: str, severity: Literal["info", "alarm"], subject: str, detail: str) -> Event:

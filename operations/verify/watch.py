@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from threading import Event as Flag
 from typing import Any
@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from cargostream.errors import Unavailable
 from cargostream.settings import Settings
-from operations.verify import told
+from operations.verify import rises, told
+from operations.verify.differences import Difference
 from operations.verify.files import MissingFiles
 from operations.verify.passage import Passage, Stopped
 from operations.verify.ranges import LAST, Span, compare, fetch, next_span
@@ -97,6 +98,7 @@ class Watch:
         """Compare one portion; how long to pause until the next."""
         state = self.state = self.state or load(self._target)
         self.look_at_slot()
+        self._tell_rises(state)
         (cause,) = fetch(self._target, "verify_causes")
         if cause["at"] and (state.cause_at is None or cause["at"] > state.cause_at):
             state.cause_at = cause["at"]
@@ -120,6 +122,15 @@ class Watch:
         save(self._target, state)
         return BUSY_S if hurry else EVERY_S
 
+    def _tell_rises(self, state: State) -> None:
+        told_any = False
+        for event in rises.look(self._source, self._target, state):
+            self._notes.add(event)
+            told_any = True
+        if told_any:
+            self._notes.send()
+            save(self._target, state)
+
     def _next_step(self, state: State, now: datetime) -> Span | None:
         if not state.begin(now) or state.swept_to is None:
             return None
@@ -130,13 +141,19 @@ class Watch:
         ids = {identity for identity in ids if identity not in self._standing}
         ids |= {identity for identity, due in self._standing.items() if due <= now}
         outcome = Outcome()
+
+        def heard(found: Collection[Difference]) -> None:
+            # Saved before the repair: who judges the pipeline by its rows must know which of them it owes to us.
+            state.found += len(found)
+            save(self._target, state)
+            self._trouble.begin(found)
+
         if ids:
-            outcome = settle(self._source, self._target, self._passage, ids, self._repairs, self._trouble.begin)
+            outcome = settle(self._source, self._target, self._passage, ids, self._repairs, heard)
         for identity in ids:
             self._standing.pop(identity, None)
         for identity in list(outcome.standing)[:STANDING_MAX - len(self._standing)]:
             self._standing[identity] = time.monotonic() + STANDING_S
-        state.found += len(outcome.found)
         state.repaired += outcome.repaired.total()
         state.standing = len(self._standing)
         self._trouble.judge(outcome, state.standing)

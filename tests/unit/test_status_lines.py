@@ -4,6 +4,7 @@ import msgspec
 
 from cargostream.cli.status import in_lines
 from cargostream.cli.status_model import model_lines, seats
+from cargostream.cli.verify import verify_lines
 from operations.rows import Count, Rows, Snapshot
 
 
@@ -93,3 +94,10 @@ def test_what_status_prints_of_a_worker_names_its_registry():
     found = told(None, [{"address": "http://localhost:1", "ready": True, "model_version": 2, "detail": detail}])
     assert found["registry"] == "unreachable: Connection refused. (lost 3 times since the worker began)"
     assert "unconfirmed" in found["champion"]
+
+
+def test_answers_that_contradict_each_other_are_told():
+    state = {"ended_at": None, "swept_rows": 5, "found": 1, "repaired": 1, "standing": 0, "conflicts": 0}
+    assert [name for name, _ in verify_lines({"verified": state})] == ["verify"]
+    assert verify_lines({"verified": state | {"conflicts": 2}})[1] == (
+        "conflicts", "2 answers contradict one that the same version had given for the same record")

@@ -14,5 +14,10 @@ CREATE TABLE IF NOT EXISTS verify_state (
   standing   bigint NOT NULL DEFAULT 0,
   slot       jsonb
 );
+-- What was told of: the newest record that either server refused, and how many answers contradict another.
+ALTER TABLE verify_state
+  ADD COLUMN IF NOT EXISTS refused_source bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS refused_target bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS conflicts      bigint NOT NULL DEFAULT 0;
 GRANT SELECT ON verify_state TO cargostream_dashboard;
 GRANT SELECT, INSERT, UPDATE ON verify_state TO cargostream_operator;

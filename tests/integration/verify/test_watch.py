@@ -3,14 +3,18 @@
 import logging
 import threading
 
+import msgspec
 import pytest
 
 from cargostream.database import engine
+from cargostream.records import INGEST_TOPIC, PREDICTIONS_TOPIC
+from operations.verify import rises
 from operations.verify.ranges import fetch
 from operations.verify.settle import Outcome, settle
 from operations.verify.state import State, load, save
 from operations.verify.told import Notes, Trouble, slot_lost
 from operations.verify.watch import Watch
+from tests.support.answers import GOOD
 
 
 @pytest.fixture
@@ -91,3 +95,101 @@ def test_a_trouble_is_told_before_its_repair_and_once(rows, databases, monkeypat
         trouble.judge(Outcome(), 0)
         notes.send()
     assert [event.kind for event in heard] == ["rows_differ", "rows_repaired"]
+
+
+def one_round(databases, rows, monkeypatch, differing=(), repairs=None):
+    """Let it look once, at a table in which these ids differ; the kinds of what it tells."""
+    heard, stop = [], threading.Event()
+    monkeypatch.setattr("operations.verify.watch.compare", lambda *_: (len(differing), set(differing)))
+    Watch(databases.settings, *rows.engines, repairs, lambda event: not heard.append(event.kind), stop, stop.set).run()
+    return heard
+
+
+def test_what_differed_is_counted_before_its_repair(rows, state, databases, monkeypatch):
+    """Whoever judges the pipeline meanwhile sees that a row owes its answer to the verification."""
+    counted = []
+
+    class Repairs:
+        def repair(self, due, again):
+            counted.append(load(rows.engines[1]).found)
+            rows.mirror(missing)
+            rows.answer(missing)
+
+        def try_again(self, *_):
+            return 0
+
+    class Way:
+        def wait(self):
+            return True
+
+    monkeypatch.setattr("operations.verify.watch.MissingFiles", lambda *_: Repairs())
+    missing = rows.insert(3)
+    monkeypatch.setattr("operations.verify.watch.Passage", lambda *_: Way())
+    one_round(databases, rows, monkeypatch, missing, Repairs())
+    assert counted == [3]
+    kept = load(rows.engines[1])
+    assert (kept.found, kept.repaired, kept.standing) == (3, 3, 0)
+
+
+@pytest.fixture
+def seen(rows, state, monkeypatch):
+    """What has risen by now is known; `look` tells what has risen since."""
+    monkeypatch.setattr(rises, "SETTLE_S", 0.0)
+    known = State()
+    list(rises.look(*rows.engines, known))
+    return lambda: [(event.kind, event.severity, event.subject, event.detail)
+                    for event in rises.look(*rows.engines, known)]
+
+
+def test_refused_records_are_told_once_for_each_rise(rows, databases, seen):
+    for server, topic, many in (("source", INGEST_TOPIC, 2), ("target", PREDICTIONS_TOPIC, 1)):
+        for _ in range(many):
+            databases.deliver(server, topic, b'["\x1b[2J"]')
+    told = seen()
+    assert [one[:3] for one in told] == [("records_refused", "alarm", "source"), ("records_refused", "alarm", "target")]
+    assert "cargo-ingest, 2 more" in told[0][3]
+    assert "cargo-predictions, 1 more" in told[1][3]
+    assert not any("\x1b" in one[3] for one in told)
+    assert seen() == []
+    databases.deliver("target", PREDICTIONS_TOPIC, b"[]")
+    assert [one[:3] for one in seen()] == [("records_refused", "alarm", "target")]
+
+
+def test_refused_records_that_are_handled_already_are_not_told(rows, databases, seen):
+    databases.deliver("target", PREDICTIONS_TOPIC, b"[1]")
+    databases.query("target", "UPDATE refused SET handled = 'dismissed', handled_at = now(), handled_by = 'me'")
+    assert seen() == []
+
+
+def test_what_was_refused_a_moment_ago_is_told_at_the_next_look(rows, databases, seen, monkeypatch):
+    monkeypatch.setattr(rises, "SETTLE_S", 60.0)
+    databases.deliver("target", PREDICTIONS_TOPIC, b"[2]")
+    assert seen() == []
+    monkeypatch.setattr(rises, "SETTLE_S", 0.0)
+    assert len(seen()) == 1
+
+
+def test_answers_that_contradict_each_other_are_told_once_for_each_rise(rows, databases, seen):
+    (identity,) = rows.whole()
+    assert seen() == []
+
+    def contradict(label):
+        (row,) = databases.query("target", "SELECT * FROM cargo_prediction WHERE source_id = :id", id=identity)
+        databases.deliver("target", PREDICTIONS_TOPIC, msgspec.json.encode(msgspec.structs.replace(
+            GOOD, label=label, **{name: row[name] for name in ("source_id", "source_epoch", "source_partition",
+                                                               "source_offset", "image_path", "image_sha256")})))
+
+    contradict("wood")
+    (told,) = seen()
+    assert told[:3] == ("answers_conflict", "alarm", "cargo_prediction_history")
+    assert f"1 more than before; the first stands (newest ids: {identity})" in told[3]
+    assert seen() == []
+    contradict("ground")
+    assert [one[0] for one in seen()] == ["answers_conflict"]
+
+
+def test_a_round_tells_them_and_remembers(rows, state, databases, monkeypatch):
+    monkeypatch.setattr(rises, "SETTLE_S", 0.0)
+    databases.deliver("target", PREDICTIONS_TOPIC, b"[3]")
+    assert "records_refused" in one_round(databases, rows, monkeypatch)
+    assert "records_refused" not in one_round(databases, rows, monkeypatch)
