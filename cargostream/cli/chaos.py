@@ -32,7 +32,8 @@ def chaos(
     Streams rows, one in twenty of them bad, kills a process while 20 to 80 % of them are written and not answered, and
     waits until all is whole. Then it counts: lost (a row without an answer), phantom (an answer without a row),
     conflicting (one record answered in two ways), wrong (not what the recorded model version says about the image,
-    computed once more, here). Exits 0 if all are zero, 1 otherwise, 3 when the stack was not healthy to begin with.
+    computed once more, here), repaired (any of these, but the stack's own verification saw it first). Exits 0 if all
+    are zero, 1 otherwise, 3 when the stack was not healthy to begin with.
 
     Example: cargostream chaos --kill all
     """
@@ -73,7 +74,11 @@ def in_words(found: "Findings") -> str:
     removed = "The rows were kept." if found.left_over is None else (
         f"The rows were deleted again; {found.left_over} of them left something behind." if found.left_over
         else "The rows were deleted again, and their predictions went with them.")
+    repaired = "" if not found.repaired else (
+        f"The verification found {found.repaired:,} rows that differed for good and repaired what it could: without "
+        "it, they would have stayed lost, left over or with an answer to another image.\n")
     return (f"killed {', '.join(found.killed)} with {found.in_flight:,} of {found.rows:,} rows in flight; {whole}\n"
-            f"lost {found.lost}, phantom {found.phantom}, conflicting {found.conflicting}, wrong {found.wrong}\n"
+            f"lost {found.lost}, phantom {found.phantom}, conflicting {found.conflicting}, wrong {found.wrong}, "
+            f"repaired {found.repaired}\n{repaired}"
             f"{found.predicted:,} predicted, {found.rejected:,} rejected, {found.repeated:,} repeats that agree; run "
             f"{found.run}, seed {found.seed}\n{removed}")

@@ -33,8 +33,10 @@ SHOWN = 5
 
 class Findings(msgspec.Struct, frozen=True):
     """What a crash test found. `killed` are the parts, `in_flight` the rows that were written and not answered at the
-    kill; `recovery_s` is from the kill until everything ran and no row waited, None if that did not come; `left_over`
-    are rows of which something stayed in the target when they were deleted, None if they were kept."""
+    kill; `recovery_s` is from the kill until everything ran and no row waited, None if that did not come; `repaired`
+    are rows that the stack's own verification found lost or otherwise wrong meanwhile, and put right as far as it
+    could: they hide from the other counts. `left_over` are rows of which something stayed in the target when they were
+    deleted, None if they were kept."""
 
     kill: str
     killed: list[str]
@@ -48,6 +50,7 @@ class Findings(msgspec.Struct, frozen=True):
     phantom: int
     conflicting: int
     wrong: int
+    repaired: int
     left_over: int | None
     seed: int
     run: str
@@ -55,7 +58,7 @@ class Findings(msgspec.Struct, frozen=True):
     @property
     def sound(self) -> bool:
         return self.recovery_s is not None and not (self.lost or self.phantom or self.conflicting or self.wrong
-                                                    or self.left_over)
+                                                    or self.repaired or self.left_over)
 
 
 def crash_test(settings: Settings, parts: dict[str, Any], kill: str, rows: int, rate: float, seed: int,
@@ -68,11 +71,12 @@ def crash_test(settings: Settings, parts: dict[str, Any], kill: str, rows: int, 
     from cargostream.cli.produce import new_run
     from operations.chaos.flight import Flight, victims
     from operations.run import newest_id
+    from operations.verify.state import load
 
     _draw_images(settings)
     source, target = engine(settings, "source", "dashboard"), engine(settings, "target", "dashboard")
     run, since = new_run().replace("run-", "chaos-"), newest_id(source)
-    flight = Flight(source, target, run, since)
+    flight, differed = Flight(source, target, run, since), load(target).found
     # A quarter at the rate, then half of all at once, then the rest at the rate, over the crash.
     producer = children.start(settings.home, "producer", "produce", "--run", run, "--rows", str(rows),
                               "--rate", str(rate), "--burst", str(rows // 2), "--every", str(rows / 4 / rate),
@@ -87,11 +91,13 @@ def crash_test(settings: Settings, parts: dict[str, Any], kill: str, rows: int, 
         children.end(producer, 0)
     found = _verdict(source, target, run, since)
     wrong = _wrong(settings, source, target, run, since, found.rows)
-    keep = keep or wrong > 0 or not found.sound  # whoever looks into it will want them
+    # Whoever looks into what went wrong will want the rows.
+    keep = keep or wrong > 0 or not found.sound or load(target).found > differed
     left = None if keep else _remove(settings, target, run, since)
     return Findings(kill=kill, killed=list(killed), rows=found.rows, in_flight=in_flight, recovery_s=whole_s,
                     predicted=found.predicted, rejected=found.rejected, repeated=found.redelivered, lost=found.missing,
-                    phantom=found.phantom, conflicting=found.conflicts, wrong=wrong, left_over=left, seed=seed, run=run)
+                    phantom=found.phantom, conflicting=found.conflicts, wrong=wrong,
+                    repaired=load(target).found - differed, left_over=left, seed=seed, run=run)
 
 
 def _draw_images(settings: Settings) -> None:
