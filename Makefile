@@ -31,11 +31,11 @@ test: .venv/.dev ## Unit, integration and acceptance tests (PYTEST_ARGS=… narr
 	@$(BIN)/cargostream fetch
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-faults: .venv/.dev ## Break every part on purpose; SHARD=1/4, ONLY=A1,B3, REPEATS=5, ROWS=2000, SEED=; resumes
+test-faults: .venv/.dev ## Break every part on purpose; SHARD=1/4, ONLY=A1,B3, REPEATS=5, ROWS=2000; resumes; SEED= replays
 	@$(BIN)/cargostream fetch
 	@$(BIN)/python -m pytest tests/faults -s --faults all $(if $(SHARD),--shard $(SHARD)) $(if $(ONLY),--only $(ONLY)) \
 	  $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(PYTEST_ARGS); \
-	  status=$$?; $(BIN)/python -m tests.faults.report && exit $$status
+	  status=$$?; $(BIN)/python -m tests.faults.report; exit $$status
 
 soak: .venv/.dev ## Random faults at 100 rows/s for MINUTES=60, then every row is judged; SEED=1
 	@$(BIN)/cargostream fetch

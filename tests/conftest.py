@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--shard", default="1/1", help="2/4: the second quarter of the cases")
     group.addoption("--repeats", type=int, default=1, help="runs of each case, each with a seed of its own")
     group.addoption("--rows", type=int, default=1000, help="rows of a load, where a case does not say otherwise")
-    group.addoption("--seed", type=int, default=2022, help="printed with each case; the same one replays it")
+    group.addoption("--seed", type=int, default=None, help="printed with each case; the same one replays it")
     group.addoption("--again", action="store_true", help="run also what has passed for this commit")
 
 

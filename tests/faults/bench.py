@@ -58,10 +58,14 @@ class Bench:
     rows       how many rows a load has unless the case says otherwise
     figures    what is put in here goes into the report
     slack      how many times its bound a recovery may take: more than 1 only where others use the machine
+    repairs    whether the verification may have to mend something: elsewhere what it mended was lost
+    judged     how many rows have been judged
     """
 
-    def __init__(self, stack: Stack, seed: int, rows: int = 1000, planned: int = 0, slack: float = 1.0) -> None:
+    def __init__(self, stack: Stack, seed: int, rows: int = 1000, planned: int = 0, slack: float = 1.0,
+                 repairs: bool = False) -> None:
         self.stack, self.seed, self.rows, self.planned, self.slack = stack, seed, rows, planned, slack
+        self.repairs, self.judged = repairs, 0
         self.pipeline = Pipeline(stack)
         self.settings = stack.settings
         self.services = Services(stack)
@@ -87,6 +91,7 @@ class Bench:
         self.first = int(collect.ask(self._source_admin, "next_id")[0]["id"])
         self.begin = collect.ends(self.settings.bootstrap)
         self._confirmed = self._confirmed_lsn()
+        self._differed = self._found_different()
         self._kafka = connect(self.settings.bootstrap)
         try:
             yield self
@@ -102,13 +107,14 @@ class Bench:
     # Rows
 
     def load(self, rows: int | None = None, rate: float = 100, burst: float = 0.75, bad: float = 0.05,
-             lot: int = LOT) -> Workload:
+             lot: int = LOT, steady: bool = False) -> Workload:
         """Begin to write rows: `burst` of them at once, `lot` a transaction, so that faults find them in flight; the
-        rest at `rate` rows/s."""
+        rest at `rate` rows/s, with an UPDATE or DELETE now and then unless they are to be `steady`."""
         number = len(self.loads)
-        load = Workload(self.pipeline, self.album, self.seed + number, rows or self.rows, rate, burst, bad, lot, number)
+        load = Workload(self.pipeline, self.album, self.seed + number, rows or self.rows, rate, burst, bad, lot, number,
+                        steady)
         self.loads.append(load)
-        self._again = partial(self.load, rows, rate, burst, bad, lot)
+        self._again = partial(self.load, rows, rate, burst, bad, lot, steady)
         self._base = self.progress()[1]
         load.start()
         return load
@@ -299,6 +305,7 @@ class Bench:
         rows = sum(load.total - load.deleted for load in self.loads)
         history = self.history(rows if minimum is None else minimum)
         found = check(history)
+        self.judged = len(history.rows)
         self.figures |= counts(history) | {"caught_up_s": round(caught_up, 1)}
         assert not found, f"{len(found)} violations: " + "; ".join(map(str, found[:20]))
         return self.seen(history)
@@ -335,11 +342,13 @@ class Bench:
             expected={key: value for load in loads for key, value in load.expected.items()},
             oracle=self._oracle([picture for load in loads for picture in load.pictures], versions - {None, 0}),
             answers=answers, mirror=collect.rows(self._admin, self.first), writes=writes,
+            copies=collect.copies(self._admin, self.first),
             sent=collect.sent(read[PREDICTIONS_TOPIC]),
             captured=collect.captured(read[SOURCE_TOPIC], collect.epoch(self.settings)),
             dead=collect.dead(read[DEAD_LETTER_TOPIC]), garbage=frozenset(self.garbage),
             conflicts=int(collect.ask(self._admin, "conflicts", first=self.first)[0]["n"]),
             faults=tuple(self.faults), planned=self.planned, minimum=minimum,
+            mended=0 if self.repairs else self._found_different() - self._differed,
             trouble=self._trouble(), leaks=collect.leaks(self.settings, texts))
 
     def _oracle(self, pictures: list[Picture], versions: set[Any]) -> dict[tuple[str, int], tuple[str, float]]:
@@ -378,6 +387,11 @@ class Bench:
                 break
             time.sleep(0.3)
         return lags
+
+    def _found_different(self) -> int:
+        """Rows that the background verification has found lost, left over or wrong so far."""
+        found = collect.ask(self._admin, "found_different")
+        return int(found[0]["found"]) if found else 0
 
     def _confirmed_lsn(self) -> int:
         found = collect.ask(self._source_admin, "confirmed")

@@ -46,6 +46,8 @@ def _lost(history: History) -> Iterator[Violation]:
         yield Violation("I1", source_id, "the row is not in the mirror")
     for source_id in sorted(history.acknowledged - source):
         yield Violation("I1", source_id, "the row was confirmed to its writer and is not in the source")
+    if history.mended:
+        yield Violation("I1", None, f"{history.mended} rows are right only because the verification repaired them")
 
 
 def _phantom(history: History) -> Iterator[Violation]:
@@ -105,7 +107,7 @@ def _mislabelled(history: History, answers: Iterable[Answer]) -> Iterator[Violat
 
 
 def _backwards(history: History) -> Iterator[Violation]:
-    """An answer to an older record may not take the place of one to a newer."""
+    """What an older record brought may not take the place of what a newer one did."""
     newest: dict[int, Answer] = {}
     for write in history.writes:
         if write.operation == "DELETE":
@@ -118,6 +120,12 @@ def _backwards(history: History) -> Iterator[Violation]:
     for source_id, one in newest.items():
         if source_id in standing and standing[source_id].order < one.order:
             yield Violation("I4", source_id, f"what stands is older than what was written: {one.order}")
+    brought: dict[int, tuple[int, int]] = {}
+    for copy in history.copies:
+        order = copy.record[0], copy.record[2]
+        if copy.operation != "DELETE" and order < brought.setdefault(copy.row.id, order):
+            yield Violation("I4", copy.row.id, f"the mirror went back from {brought[copy.row.id]} to {order}")
+        brought[copy.row.id] = max(order, brought.get(copy.row.id, order))
 
 
 def _conserved(history: History) -> Iterator[Violation]:

@@ -14,7 +14,7 @@ from cargostream.records import DEAD_LETTER_TOPIC, PARTITIONS, PREDICTIONS_TOPIC
 from cargostream.settings import Settings
 from cargostream.sql import load_sql
 from operations.lags import connect
-from tests.faults.history import Answer, Row, Write
+from tests.faults.history import Answer, Copy, Row, Write
 
 TOPICS = (SOURCE_TOPIC, PREDICTIONS_TOPIC, DEAD_LETTER_TOPIC)
 Ends = dict[tuple[str, int], int]
@@ -36,8 +36,14 @@ def answers(engine: Engine, first: int) -> list[Answer]:
 
 
 def writes(engine: Engine, first: int) -> list[Write]:
-    """What the audit table has, in its order."""
+    """What the audit table has of `cargo_prediction`, in its order."""
     return [Write(row.pop("operation"), Answer(**row)) for row in ask(engine, "writes", first=first)]
+
+
+def copies(engine: Engine, first: int) -> list[Copy]:
+    """What the audit table has of the mirror, in its order."""
+    return [Copy(row["operation"], Row(row["id"], row["image_path"], row["sha256"]),
+                 (row["epoch"], row["partition"], row["offset"])) for row in ask(engine, "copies", first=first)]
 
 
 def ends(bootstrap: str, topics: Iterable[str] = TOPICS, admin: AdminClient | None = None) -> Ends:

@@ -1,6 +1,5 @@
 """Which cases run, on which stack: `--faults all` runs every one, `--only A1,B3` some, `--shard 2/4` a quarter."""
 
-import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +7,8 @@ import pytest
 from benchmarks.stack import Stack
 from tests.faults.case import Case, load_cases
 from tests.faults.stacks import own_stack
+
+SEED = 2022
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -29,9 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def seed(fault: tuple[Case, int], request: pytest.FixtureRequest) -> int:
-    """The case's seed: the session's, by `--seed`, the case's name and the repeat."""
-    one, again = fault
-    return (int(request.config.getoption("--seed")) + zlib.crc32(one.id.encode()) + again) % 2**31
+    """What `--seed` would replay this run by: each repeat has the next one."""
+    return int(request.config.getoption("--seed") or SEED) + fault[1]
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def stack_for(fault: tuple[Case, int], request: pytest.FixtureRequest) -> Iterat
 
 
 @pytest.fixture
-def again(request: pytest.FixtureRequest) -> bool:
-    """Whether cases that passed for this commit are run again."""
-    return bool(request.config.getoption("--again") or request.config.getoption("--faults") != "all")
+def kept(request: pytest.FixtureRequest) -> bool:
+    """Whether results are kept, and what has passed for this commit is not run again: `make test` is no measurement,
+    and neither is a replay."""
+    return request.config.getoption("--faults") == "all" and request.config.getoption("--seed") is None

@@ -59,6 +59,15 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """One write to the mirror, as its audit trigger saw it: `record` (epoch, partition, offset) brought it."""
+
+    operation: str
+    row: Row
+    record: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
 class Fault:
     """A fault that was injected. `in_flight` rows of the `total` of the case's load were in the source and had no
     answer at that moment; their share must lie between `low` and `high`."""
@@ -84,13 +93,15 @@ class History:
     oracle         (label, confidence) by (sha256 of an image, model version)
     answers        `cargo_prediction`; a list, since nothing is taken on trust here
     mirror         `cargo` in the target
-    writes         the audit table, in its order
+    writes         each write to `cargo_prediction`, in the audit table's order
+    copies         each write to the mirror, likewise
     sent           `cargo-predictions`, in the order of each partition; status `deleted` too
     captured       (epoch, partition, offset) of each record on the source topic -> whether it needs no answer, being an
                    UPDATE that left the image alone
     dead           (epoch, partition, offset) of the source record in each dead letter
     garbage        coordinates of what was put on the topic without a source id, which must be the dead letters
     conflicts      the guard's own count of conflicting answers
+    mended         rows that the verification found lost, left over or wrong and repaired, where nothing asked for it
     faults         what was injected, and `planned` how many there should be
     minimum        rows that the case must have had
     trouble        why the pipeline is not well at the end, in sentences; empty when it is (I6)
@@ -104,11 +115,13 @@ class History:
     answers: Sequence[Answer] = ()
     mirror: Sequence[Row] = ()
     writes: Sequence[Write] = ()
+    copies: Sequence[Copy] = ()
     sent: Sequence[Answer] = ()
     captured: Mapping[tuple[int, int, int], bool] = field(default_factory=dict)
     dead: Sequence[tuple[int, int, int]] = ()
     garbage: frozenset[tuple[int, int, int]] = frozenset()
     conflicts: int = 0
+    mended: int = 0
     faults: Sequence[Fault] = ()
     planned: int = 0
     minimum: int = 0

@@ -9,12 +9,15 @@ from typing import Any
 
 from cargostream.settings import CLONE
 
+DOCUMENTS = (":!docs", ":!*.md", ":!tests/faults/reports", ":!benchmarks/*.json", ":!benchmarks/*.png")
+"""What changes nothing that is tested: a report that is written does not make what it is about untested."""
+
 
 @cache
 def commit() -> str:
-    """The commit that is tested, in short; with `-dirty` where the working tree differs."""
-    return subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=CLONE, text=True,
-                          capture_output=True, check=True).stdout.strip()
+    """The last commit that changed more than documents, in short; with `-dirty` where the working tree differs."""
+    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *DOCUMENTS)
+    return _git("log", "-1", "--format=%h", "--", ".", *DOCUMENTS) + ("-dirty" if dirty else "")
 
 
 def folder(of: str | None = None) -> Path:
@@ -34,3 +37,12 @@ def write(identity: str, result: dict[str, Any]) -> None:
     part = folder() / f".{identity}"
     part.write_text(json.dumps(result, indent=2) + "\n")
     part.rename(folder() / f"{identity}.json")
+
+
+def is_good(run: dict[str, Any], seed: int, rows: int) -> bool:
+    """Whether a run need not be made again: it passed, with this seed, with as many rows."""
+    return bool(run["passed"]) and run["seed"] == seed and run["rows"] >= rows
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=CLONE, text=True, capture_output=True, check=True).stdout.strip()

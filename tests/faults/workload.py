@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -24,6 +25,12 @@ LOT = 1000
 LOAD, UPDATES = 1_000_000, 1_000_000_000
 """Load number n begins with the image n * LOAD; what its rows are given later begins with n * LOAD + UPDATES."""
 
+CHANGED, DELETED = 0.05, 0.02
+"""Of the rows that are written at a rate, so many as get another image, and are deleted, while that goes on."""
+
+RECENT = 5000
+"""Rows that are changed or deleted are taken from the last ones: many of these are still on their way."""
+
 _numbers = itertools.count()
 
 # A row whose commit was cut off may be there or not: its key tells, and writing it again changes nothing.
@@ -39,21 +46,23 @@ class Workload:
     answer must be. The same seed gives the same rows.
 
     `rows` rows in all: a share `burst` of them as fast as the source takes them, `lot` a transaction; the rest at
-    `rate` rows/s. A share `bad` of them must be rejected, each with a known code. `number` tells loads of one case
-    apart, so that they share no image.
+    `rate` rows/s, and meanwhile some of the rows that are there get another image or are deleted, unless they are to be
+    `steady`. A share `bad` of them must be rejected, each with a known code. `number` tells loads of one case apart, so
+    that they share no image.
     """
 
     def __init__(self, pipeline: Pipeline, album: Album, seed: int, rows: int, rate: float, burst: float,
-                 bad: float, lot: int = LOT, number: int = 0) -> None:
+                 bad: float, lot: int = LOT, number: int = 0, steady: bool = False) -> None:
         self.pipeline, self.album, self.total = pipeline, album, rows
         self.expected: dict[tuple[str, str | None], Expected] = {}
         self.acknowledged: set[int] = set()
         self.pictures: list[Picture] = []
         self.deleted = 0
         self._seed, self._images = seed, number * LOAD
-        self._choice = np.random.default_rng([seed, 2])
+        self._choice, self._chance = np.random.default_rng([seed, 2]), np.random.default_rng([seed, 3])
+        self._recent: deque[int] = deque(maxlen=RECENT)
         self._updates = itertools.count(UPDATES + number * LOAD)
-        self._rate, self._burst, self._bad, self._lot = rate, burst, bad, lot
+        self._rate, self._burst, self._bad, self._lot, self._steady = rate, burst, bad, lot, steady
         self._key = f"faults-{seed}-{time.time_ns()}-{next(_numbers)}"
         self._stop = threading.Event()
         self._error: BaseException | None = None
@@ -82,10 +91,10 @@ class Workload:
         self._stop.set()
         self._thread.join(PATIENCE_S)
 
-    def update(self, count: int) -> list[int]:
-        """Give that many rows other images; their ids."""
+    def update(self, count: int, by: np.random.Generator | None = None) -> list[int]:
+        """Give that many rows other images; their ids. `by` chooses them, in a thread other than the case's."""
         changes = []
-        for source_id in self._some(count):
+        for source_id in self._some(count, self._choice if by is None else by):
             (picture,) = self.album.take(next(self._updates), 1)
             self.pictures.append(picture)
             self.expect(picture.path, picture.sha256, Expected("predicted", picture.sha256))
@@ -97,9 +106,9 @@ class Workload:
         insistently(update)
         return [int(change["id"]) for change in changes]
 
-    def delete(self, count: int) -> list[int]:
+    def delete(self, count: int, by: np.random.Generator | None = None) -> list[int]:
         """Delete that many rows; their ids."""
-        ids = self._some(count)
+        ids = self._some(count, self._choice if by is None else by)
 
         def delete() -> None:
             with self.pipeline.source.begin() as connection:
@@ -124,6 +133,7 @@ class Workload:
                 return list(connection.execute(IDS, {"keys": keys}).scalars())
         ids = insistently(insert)
         self.acknowledged |= set(ids)
+        self._recent.extend(ids)
         return ids
 
     def _run(self) -> None:
@@ -137,8 +147,16 @@ class Workload:
                 if self._stop.wait(max(0.0, began + number * few / self._rate - time.monotonic())):
                     return
                 self.write(rows)
+                if not self._steady:
+                    self._change(len(rows))
         except BaseException as error:  # told by `finish`, in the thread that asks
             self._error = error
+
+    def _change(self, rows: int) -> None:
+        if changed := int(self._chance.binomial(rows, CHANGED)):
+            self.update(changed, self._chance)
+        if deleted := int(self._chance.binomial(rows, DELETED)):
+            self.delete(deleted, self._chance)
 
     def _draw(self) -> Iterator[tuple[str, str | None]]:
         rng = np.random.default_rng([self._seed, 1])
@@ -159,9 +177,9 @@ class Workload:
             self.expect(*row, expected)
             yield row
 
-    def _some(self, count: int) -> list[int]:
-        known = sorted(self.acknowledged.copy())
-        return [int(each) for each in self._choice.choice(known, min(count, len(known)), replace=False)]
+    def _some(self, count: int, by: np.random.Generator) -> list[int]:
+        known = [each for each in self._recent.copy() if each in self.acknowledged]
+        return [int(each) for each in by.choice(known, min(count, len(known)), replace=False)]
 
 
 def insistently(do: Callable[[], T], patience_s: float = PATIENCE_S) -> T:

@@ -6,7 +6,7 @@ import pytest
 
 from cargostream.labels import CARGO_LABELS
 from tests.faults.checker import check, counts
-from tests.faults.history import Answer, Expected, Fault, History, Row, Write
+from tests.faults.history import Answer, Copy, Expected, Fault, History, Row, Write
 
 VERSION = 3
 COUNT = 10
@@ -70,6 +70,7 @@ def test_a_whole_history_passes() -> None:
     pytest.param(replace(WHOLE, answers=without(4, ANSWERS)), "I1", 4, id="lost"),
     pytest.param(replace(WHOLE, mirror=without(4, WHOLE.mirror)), "I1", 4, id="lost on the way to the mirror"),
     pytest.param(replace(WHOLE, acknowledged=frozenset(range(1, 12))), "I1", 11, id="lost by the source"),
+    pytest.param(replace(WHOLE, mended=3), "I1", None, id="lost, and repaired by the verification"),
     pytest.param(replace(WHOLE, answers=(*ANSWERS, answer(11))), "I2", 11, id="phantom"),
     pytest.param(replace(WHOLE, mirror=(*WHOLE.mirror, row(11))), "I2", 11, id="phantom in the mirror"),
     pytest.param(replace(WHOLE, rows=without(6, WHOLE.rows), acknowledged=WHOLE.acknowledged - {6},
@@ -88,6 +89,10 @@ def test_a_whole_history_passes() -> None:
     pytest.param(with_answer(answer(3, label=CARGO_LABELS[4], confidence=0.54)), "I4", 3,
                  id="swapped: the label of another row"),
     pytest.param(with_answer(answer(10, error_code="empty_file")), "I4", 10, id="another code"),
+    pytest.param(replace(WHOLE, copies=(Copy("INSERT", row(3), (1, 3, 8)), Copy("UPDATE", row(3), (1, 3, 7)))), "I4", 3,
+                 id="a mirror that went back"),
+    pytest.param(replace(WHOLE, copies=(Copy("INSERT", row(3), (1, 3, 8)), Copy("DELETE", row(3), (1, 3, 8)),
+                                        Copy("INSERT", row(3), (1, 3, 7)))), "I4", 3, id="a DELETE that went back"),
     pytest.param(with_answer(answer(10, status="predicted", error_code=None)), "I4", 10, id="a bad image predicted"),
     pytest.param(replace(WHOLE, rows=(*without(5, WHOLE.rows), OTHER), mirror=(*without(5, WHOLE.mirror), OTHER),
                          expected={**WHOLE.expected, ("new.jpg", digest(99)): Expected("predicted", digest(99))}),

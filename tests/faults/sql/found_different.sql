@@ -1,0 +1,1 @@
+SELECT found FROM verify_state
