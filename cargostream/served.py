@@ -40,6 +40,10 @@ GOLDEN_TOLERANCE = 1e-3
 
 ENGINE = "onnxruntime-fp32"
 
+SILENT = 4
+"""The runtime's log level from which on it writes nothing but its own end. What fails is raised; what it writes beside
+that goes past the log, in colours and with the model's words."""
+
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What an artifact says about itself.
@@ -191,10 +195,10 @@ def _session(folder: Path, data: bytes, threads: int) -> "onnxruntime.InferenceS
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
+    onnxruntime.set_default_logger_severity(SILENT)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     # Threads that spin while they wait for work would take the core from whatever else runs on it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # A graph may name files that its weights are in, and would be given any that lies below the working folder. Below

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from cargostream.errors import CargostreamError, UsageError
-from cargostream.served import first_line
+from cargostream.served import SILENT, first_line
 
 OUTPUTS = ("embedding", "image_embeds", "image_embeddings", "embeddings")
 """What embeddings are called by our own models and by the usual exports of CLIP, the first that is there counts; a
@@ -58,6 +58,7 @@ def open_embedder(file: Path) -> Embedder:
         UsageError: it takes or gives something else.
         CargostreamError: it cannot be loaded.
     """
+    onnxruntime.set_default_logger_severity(SILENT)
     try:
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a dozen error types without a common base

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from cargostream.errors import ModelRefused, RejectCode, Rejection
 from cargostream.reference import REFERENCE
 from cargostream.served import GOLDEN, MANIFEST, MODEL, Manifest, artifact_digest, open_model, read_manifest, softmax
+from tests.support.artifacts import write_artifact
 
 STARTER = Path(__file__).resolve().parents[2] / "model_registry" / "starter"
 
@@ -160,3 +163,25 @@ def test_the_manifest_of_the_starter_is_complete() -> None:
 
 def test_softmax_stands_large_numbers() -> None:
     assert softmax(np.array([1000.0, 1000.0, -1000.0], np.float32)) == pytest.approx([0.5, 0.5, 0.0])
+
+
+@pytest.mark.parametrize("code", [
+    "from cargostream.served import open_model; model = open_model(folder);"
+    "say(lambda: model.predict(np.zeros((32, 32, 3), np.uint8)))",
+    "from model_registry.embed import open_embedder; embedder = open_embedder(folder / 'model.onnx');"
+    "say(lambda: embedder.embed(np.zeros((2, 32, 32, 3), np.uint8)))",
+])
+def test_a_model_that_raises_writes_nothing_of_its_own(tmp_path: Path, code: str) -> None:
+    """Its process's standard error is a log of JSON lines, and the runtime would write coloured text into it."""
+    write_artifact(tmp_path / "artifact", on_black="raise")
+    say = ("import pathlib, sys, numpy as np\n"
+           "folder = pathlib.Path(sys.argv[1])\n"
+           "def say(run):\n"
+           "    try:\n"
+           "        run()\n"
+           "    except Exception as error:\n"
+           "        print('failed:', error)\n")
+    done = subprocess.run([sys.executable, "-c", say + code, str(tmp_path / "artifact")], capture_output=True,
+                          text=True, timeout=60, check=True)
+    assert done.stdout.startswith("failed: ")
+    assert done.stderr == ""
