@@ -29,6 +29,7 @@ from operations.flowing import wait_until_flowing
 from operations.lags import Lag, connect, read_topics
 from tests.faults import collect
 from tests.faults.checker import check, counts
+from tests.faults.faults import FAULTS
 from tests.faults.history import Expected, Fault, History
 from tests.faults.images import Album, Picture
 from tests.faults.services import Services
@@ -175,6 +176,10 @@ class Bench:
         self.faults.append(Fault(name, rows - through, total, low, high))
         action()
         self.hurt_at = time.monotonic()
+
+    def strike(self, name: str, low: float = 0.2, high: float = 0.8) -> None:
+        """Inject a fault of the table `tests.faults.faults.FAULTS`; see `inject`."""
+        self.inject(name, partial(FAULTS[name], self), low, high)
 
     def progress(self) -> tuple[int, int]:
         """Rows of the case in the source, and those of them that have an answer."""
