@@ -21,15 +21,14 @@ _quiet = logging.getLogger("operations.librdkafka")
 
 
 def read_letters(bootstrap: str, target: Engine, limit: int, handled_too: bool) -> list[Letter]:
-    """The letters that the topic has, those of each partition in their order; of long partitions the newest `limit`
-    records are looked at.
+    """Of each partition the newest `limit` letters, in their order; with those that are handled or without them.
 
     Raises:
         Unavailable: the broker does not answer.
     """
     marks = _marks(target)
     with _reader(bootstrap) as reader:
-        letters = [_letter(message, marks) for message in _newest(reader, limit)]
+        letters = [_letter(message, marks) for message in _newest(reader, limit, set() if handled_too else set(marks))]
     return [letter for letter in letters if handled_too or letter.handled is None]
 
 
@@ -107,13 +106,18 @@ def _reader(bootstrap: str) -> Iterator[Consumer]:
         reader.close()
 
 
-def _newest(reader: Consumer, limit: int) -> Iterator[Message]:
+def _newest(reader: Consumer, limit: int, passed_over: set[tuple[int, int]]) -> Iterator[Message]:
+    """From so far back in each partition that `limit` records follow which are not to be passed over."""
     starts, ends = [], {}
     for partition in range(PARTITIONS):
         at = TopicPartition(DEAD_LETTER_TOPIC, partition)
         first, end = reader.get_watermark_offsets(at, timeout=DEADLINE_S)
-        if first < end:
-            starts.append(TopicPartition(DEAD_LETTER_TOPIC, partition, max(first, end - limit)))
+        start, found = end, 0
+        while start > first and found < limit:
+            start -= 1
+            found += (partition, start) not in passed_over
+        if found:
+            starts.append(TopicPartition(DEAD_LETTER_TOPIC, partition, start))
             ends[partition] = end
     reader.assign(starts)
     yield from _read(reader, ends)
