@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -28,7 +29,7 @@ def test_a_killed_worker_costs_no_row_and_the_rows_go_again(stack: Stack) -> Non
     done = chaos(stack.home, "--kill", "worker", "--rows", "400", "--rate", "50", "--seed", "7", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found | {"lost": 0, "phantom": 0, "conflicting": 0, "wrong": 0, "left_over": 0, "rows": 400,
+    assert found | {"lost": 0, "phantom": 0, "conflicting": 0, "wrong": 0, "repaired": 0, "left_over": 0, "rows": 400,
                     "killed": ["worker-0"], "sound": True} == found
     assert 80 <= found["in_flight"] <= 320
     assert found["predicted"] + found["rejected"] == 400
@@ -40,6 +41,52 @@ def test_a_killed_worker_costs_no_row_and_the_rows_go_again(stack: Stack) -> Non
     with Pipeline(stack).source.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM cargo WHERE starts_with(ingest_key, :run)"),
                                   {"run": found["run"]}).scalar_one() == 0
+
+
+@pytest.mark.parametrize(("kill", "part"), [
+    ("connect", "connect"), ("broker", "kafka"), ("source", "source"), ("target", "target")])
+def test_any_other_part_that_is_killed_costs_no_row(stack: Stack, kill: str, part: str) -> None:
+    found = crash(stack, kill)
+    assert found["killed"] == [part]
+
+
+def test_all_parts_killed_at_once_cost_no_row(stack: Stack) -> None:
+    assert set(crash(stack, "all")["killed"]) == {
+        "source", "target", "kafka", "connect", "mlflow", "worker-0", "monitor", "verify"}
+
+
+def crash(stack: Stack, kill: str) -> dict[str, Any]:
+    done = chaos(stack.home, "--kill", kill, "--rows", "300", "--seed", "11", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found | {"rows": 300, "lost": 0, "phantom": 0, "conflicting": 0, "wrong": 0, "repaired": 0, "left_over": 0,
+                    "sound": True} == found
+    assert 60 <= found["in_flight"] <= 240
+    assert found["predicted"] + found["rejected"] == 300
+    return found
+
+
+def test_a_row_that_the_verification_mends_meanwhile_was_lost_all_the_same(stack: Stack) -> None:
+    pipeline, since = Pipeline(stack), newest_id(Pipeline(stack).source)
+    test = subprocess.Popen(
+        [sys.executable, "-m", "cargostream", "chaos", "--rows", "200", "--rate", "20", "--seed", "8", "--json"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "CARGOSTREAM_HOME": str(stack.home)})
+    admin = engine(stack.settings, "target", "admin")
+    try:
+        newest = "SELECT max(source_id) FROM cargo_prediction WHERE source_id > :since"
+        pipeline.wait("an answer", lambda: pipeline.ask(newest, since=since)[0].max)
+        with admin.begin() as connection:
+            connection.execute(text("DELETE FROM cargo_prediction WHERE source_id = :id"),
+                               {"id": pipeline.ask(newest, since=since)[0].max})
+        told, shown = test.communicate(timeout=300)
+        assert test.returncode == 1, told + shown
+        assert json.loads(told) | {"lost": 0, "repaired": 1, "left_over": None, "sound": False} == json.loads(told)
+    finally:
+        admin.dispose()
+        test.kill()
+        pipeline.change("DELETE FROM cargo WHERE starts_with(ingest_key, 'chaos-') AND id > :since", since=since)
+    pipeline.wait("the answers go", lambda: not pipeline.ask(newest, since=since)[0].max)
 
 
 def test_a_wrong_label_is_found(stack: Stack) -> None:
