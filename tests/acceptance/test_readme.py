@@ -33,6 +33,8 @@ RUN_ELSEWHERE = {
     "make setup": "every target of .ci/run needs it",
     "make test": ".ci/run", "make lint": ".ci/run", "make types": ".ci/run",
     "make bench": ".ci/run, with less of everything",
+    "make test-faults": "too long for here; make test runs its quick cases, docs/guarantees.md is of a whole run",
+    "make soak MINUTES=60": "too long for here; its report is one of tests/faults/reports",
 }
 """The README's commands that this test does not run, and what does."""
 
