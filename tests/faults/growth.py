@@ -38,8 +38,7 @@ def markdown(report: dict[str, Any]) -> str:
     options = " ".join(f"--{name} {report[name]:g}" for name in ("minutes", "seed", "rate"))
     lines = [
         f"# Soak: {report['minutes']:.0f} min, {len(faults)} faults, {n.get('rows', 0):,} rows at the end", "",
-        f"`python -m tests.faults.soak {options}`, commit {report['commit']}, {report['at'][:16]}, "
-        f"{report['machine']}.", "",
+        f"`python -m tests.faults.soak {options}`, {report['about']}.", "",
         f"Violations: **{len(report['violations'])}**", *(f"- {each}" for each in report["violations"][:50]), "",
         f"{n.get('predicted', 0):,} predicted, {n.get('rejected', 0):,} rejected; {n.get('repeats', 0):,} repeats in "
         "the topic, which are harmless. Memory counts each shared page by its share.", "",

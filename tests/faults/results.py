@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import describe
 from cargostream.settings import CLONE
 
 DOCUMENTS = (":!docs", ":!*.md", ":!tests/faults/reports", ":!benchmarks/*.json", ":!benchmarks/*.png")
@@ -37,6 +39,13 @@ def write(identity: str, result: dict[str, Any]) -> None:
     part = folder() / f".{identity}"
     part.write_text(json.dumps(result, indent=2) + "\n")
     part.rename(folder() / f"{identity}.json")
+
+
+def circumstances() -> str:
+    """What was tested, when and on what, for reports; asked when a run begins, since commits may come meanwhile."""
+    machine = describe()
+    return (f"commit {commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine['cores']} cores of {machine['cpu']}, "
+            f"{machine['memory_gib']} GiB")
 
 
 def is_good(run: dict[str, Any], seed: int, rows: int) -> bool:

@@ -19,9 +19,8 @@ from typing import Any
 import psutil
 from sqlalchemy.exc import DBAPIError
 
-from benchmarks.machine import describe
 from tests.faults import results
-from tests.faults.bench import Bench, now
+from tests.faults.bench import Bench
 from tests.faults.checker import check, counts
 from tests.faults.faults import FAULTS
 from tests.faults.growth import grown, markdown
@@ -109,6 +108,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=100, help="rows/s")
     options = parser.parse_args()
+    about = results.circumstances()
     with long_run(options.seed) as bench:
         soak, violations = Soak(bench, options.rate), list[str]()
         try:
@@ -118,8 +118,8 @@ def main() -> None:
             violations = [*map(str, check(history)), *soak.late(), *grown(soak.samples)]
         except Exception as error:  # whatever it is, it goes into the report
             violations = [f"the run ended early: {type(error).__name__}: {error}"]
-    report = {"at": now(), "commit": results.commit(), "machine": describe(), **vars(options), "violations": violations,
-              "figures": bench.figures, "faults": soak.faults, "samples": soak.samples}
+    report = {"about": about, **vars(options), "violations": violations, "figures": bench.figures,
+              "faults": soak.faults, "samples": soak.samples}
     results.folder("x").parent.mkdir(parents=True, exist_ok=True)
     (results.folder("x").parent / "soak.json").write_text(json.dumps(report) + "\n")
     REPORT.write_text(markdown(report), encoding="utf-8")

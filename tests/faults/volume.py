@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.machine import describe
 from tests.faults import results
-from tests.faults.bench import Bench, now
+from tests.faults.bench import Bench
 from tests.faults.faults import FAULTS
 from tests.faults.services import EVERYTHING
 from tests.faults.stacks import long_run
@@ -40,13 +39,13 @@ def run(bench: Bench, rows: int, kills: int) -> str:
     return bench.verdict()
 
 
-def markdown(bench: Bench, options: argparse.Namespace, seen: str, seconds: float) -> str:
+def markdown(bench: Bench, options: argparse.Namespace, about: str, seen: str, seconds: float) -> str:
     """The report, for people."""
     whole = bench.figures.get("whole_s", [])
     lines = [
         f"# {options.rows:,} rows, and {options.kills} kills of each part", "",
         f"`python -m tests.faults.volume --rows {options.rows} --kills {options.kills} --seed {options.seed}`, "
-        f"commit {results.commit()}, {now()[:16]}, {seconds / 60:.0f} min, {describe()}.", "", seen + ".", "",
+        f"{about}; {seconds / 60:.0f} min.", "", seen + ".", "",
         *([f"Whole again: median {median(whole):.1f} s, longest {max(whole):.1f} s.", ""] if whole else []),
         "| kill | in flight | of all | whole again, s |", "|---|---|---|---|",
         *(f"| {fault.name} | {fault.in_flight:,} | {fault.share:.0%} | {took} |"
@@ -60,14 +59,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=3, help="of each part")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    began, passed = time.monotonic(), False
+    began, about, passed = time.monotonic(), results.circumstances(), False
     with long_run(options.seed) as bench:
         try:
             seen = run(bench, options.rows, options.kills)
             passed = True
         except Exception as error:  # whatever it is, it goes into the report
             seen = f"FAILED: {type(error).__name__}: {error}"
-    REPORT.write_text(markdown(bench, options, seen, time.monotonic() - began), encoding="utf-8")
+    REPORT.write_text(markdown(bench, options, about, seen, time.monotonic() - began), encoding="utf-8")
     print(seen)
     sys.exit(0 if passed else 1)
 

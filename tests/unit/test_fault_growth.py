@@ -25,8 +25,8 @@ def test_only_growth_is_told(seen: list[dict[str, Any]], told: list[str]) -> Non
 
 
 def test_the_report_has_the_violations_the_parts_and_the_faults() -> None:
-    text = markdown({"minutes": 60, "seed": 1, "rate": 100, "commit": "abc", "at": "2026-11-21T10:00:00+00:00",
-                     "machine": "2 cores", "violations": ["I1: lost"], "figures": {"rows": 3000}, "samples": samples(),
+    text = markdown({"minutes": 60, "seed": 1, "rate": 100, "about": "commit abc",
+                     "violations": ["I1: lost"], "figures": {"rows": 3000}, "samples": samples(),
                      "faults": [{"name": "kill -9 kafka", "in_flight": n, "whole_s": n} for n in (4, 9, 6)]})
     assert "Violations: **1**\n- I1: lost" in text
     assert "| worker-0 | 100 | 100 | 40 | 40 |" in text
