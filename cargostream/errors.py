@@ -5,7 +5,8 @@
     ├── Unhealthy               exit 3: `status` found a part that does not work
     ├── ModelRefused            a model artifact that must not serve
     ├── Rejection               a row's own fault; becomes an answer, never an accident
-    └── Unavailable             what may heal by itself: the work is tried again
+    ├── Unavailable             what may heal by itself: the work is tried again
+    └── Unmendable              what waits for somebody's hands: it is told at once
 """
 
 from enum import StrEnum
@@ -65,3 +66,7 @@ class ModelRefused(CargostreamError):
 
 class Unavailable(CargostreamError):
     """A service or file that is needed is not there at the moment; trying again later may help."""
+
+
+class Unmendable(CargostreamError):
+    """Something is as no waiting will change it: somebody has to do first what the message says."""

@@ -40,8 +40,8 @@ class Service:
 
 @dataclass(frozen=True)
 class Step:
-    """Idempotent work, run in a thread, tried again until it succeeds; after `deadline` seconds it counts as failed and
-    is tried less often.
+    """Idempotent work, run in a thread, tried again until it succeeds; after `deadline` seconds, or at once where the
+    error is an Unmendable one, it counts as failed and is tried less often.
     """
 
     name: str

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from cargostream.errors import Unmendable
 from compose import keep
 from compose.book import Book
 from compose.keep import Keeper, Tell
@@ -91,10 +92,10 @@ class Supervisor:
                 await asyncio.to_thread(part.run)
             except Exception as error:
                 note(self.home, part.name, error)
-                late = time.monotonic() - began > part.deadline
-                self.book.set(part.name, state="failed" if late else "backoff", error=in_words(error),
+                failed = isinstance(error, Unmendable) or time.monotonic() - began > part.deadline
+                self.book.set(part.name, state="failed" if failed else "backoff", error=in_words(error),
                               restarts=self.book.status[part.name].restarts + 1)
-                await asyncio.sleep(keep.LONGEST_PAUSE if late else pause)
+                await asyncio.sleep(keep.LONGEST_PAUSE if failed else pause)
                 pause = min(5.0, pause * 2)
             else:
                 self.book.note_ready(part.name, time.monotonic() - began)

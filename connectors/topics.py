@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic, TopicDescription  # type: ignore[attr-defined]
 
 from cargostream.database import engine
-from cargostream.errors import CargostreamError
+from cargostream.errors import CargostreamError, Unmendable
 from cargostream.records import (
     DEAD_LETTER_TOPIC,
     EVENTS_TOPIC,
@@ -38,7 +38,8 @@ def ensure_topics(settings: Settings, deadline_s: float = 30) -> dict[str, dict[
     """Every topic exists, is seen by the broker and has an epoch; `{topic: {"id", "epoch"}}`, also in run/topics.json.
 
     Raises:
-        CargostreamError: the broker does not answer in time, or a topic has another number of partitions.
+        Unmendable: a topic has another number of partitions.
+        CargostreamError: the broker does not answer in time.
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap, "socket.timeout.ms": 10_000}, logger=log)
     operator = engine(settings, "target", "operator")
@@ -74,7 +75,7 @@ def _anew(known: dict[str, str], found: dict[str, TopicDescription]) -> list[str
 def _check(found: dict[str, TopicDescription]) -> None:
     for name in DATA_TOPICS:
         if (count := len(found[name].partitions)) != PARTITIONS:
-            raise CargostreamError(
+            raise Unmendable(
                 f"Topic {name} has {count} partitions where {PARTITIONS} are the contract: a row's partition follows "
                 f"from its id. Delete the topic (its records are lost) and run `cargostream up` again.")
 

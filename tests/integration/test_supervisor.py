@@ -251,6 +251,20 @@ def test_a_step_that_goes_on_failing_fails_at_its_deadline(start: Start, tmp_pat
     assert status(tmp_path)["parts"]["broken"]["error"] == "ZeroDivisionError: division by zero"
 
 
+def test_a_step_that_waits_for_somebodys_hands_fails_at_once_and_is_tried_still(start: Start, tmp_path: Path) -> None:
+    start('[Step("by hand", step)]', before="""
+from cargostream.errors import Unmendable
+keep.LONGEST_PAUSE = 0.5
+def step():
+    if not (home / "done").exists():
+        raise Unmendable("Do it.")
+""")
+    until(lambda: state(tmp_path, "by hand") == "failed", "the step has failed")
+    assert status(tmp_path)["parts"]["by hand"]["error"] == "Do it."
+    (tmp_path / "done").touch()
+    until(lambda: state(tmp_path, "by hand") == "ready", "the step is done")
+
+
 def test_a_repeated_task_goes_on_after_a_failure(start: Start, tmp_path: Path) -> None:
     start('[Repeated("heal", lambda: (home / "runs").open("a").write("x") and 1 / 0, every=0.05)]')
     until(lambda: (tmp_path / "runs").exists() and len((tmp_path / "runs").read_text()) > 3, "several runs")

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from cargostream.errors import CargostreamError
+from cargostream.errors import CargostreamError, Unmendable
 from cargostream.records import EVENTS_TOPIC, PARTITIONS, PREDICTIONS_TOPIC, SOURCE_TOPIC, WORKER_GROUP, Prediction
 from cargostream.settings import load_settings
 from connectors.apply import apply, halt
@@ -132,7 +132,7 @@ def test_a_worker_at_work_is_told_and_the_next_run_does_the_rest(connectors, set
 def test_a_wrong_number_of_partitions_is_refused(settings, admin, drop):
     drop(EVENTS_TOPIC)
     admin.create_topics([NewTopic(EVENTS_TOPIC, 3, 1)])[EVENTS_TOPIC].result(30)
-    with pytest.raises(CargostreamError, match="cargo-events has 3 partitions where 8 are the contract"):
+    with pytest.raises(Unmendable, match="cargo-events has 3 partitions where 8 are the contract"):
         until(lambda: ensure_topics(settings), "refused")
     drop(EVENTS_TOPIC)
     ensure_topics(settings)
