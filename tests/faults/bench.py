@@ -1,5 +1,6 @@
 """What a case is given: a running stack, rows that flow through it, faults that are counted, and the verdict."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -33,7 +34,7 @@ from tests.faults.faults import FAULTS
 from tests.faults.history import Expected, Fault, History
 from tests.faults.images import Album, Picture
 from tests.faults.services import Services
-from tests.faults.workload import LOT, Workload, insistently
+from tests.faults.workload import LOAD, LOT, Workload, insistently
 from tests.support.pipeline import Pipeline
 
 T = TypeVar("T")
@@ -73,6 +74,8 @@ class Bench:
         self.rng = np.random.default_rng(seed)
         store = self.settings.image_store
         self.album = _albums.setdefault(store, Album(store, 2022))
+        self.taken = itertools.count(LOAD // 2)
+        """Numbers of images that the case takes beside those of its loads."""
         self.artifacts: dict[int, Path] = {}
         """Model artifacts by version, for the oracle, where the worker's own cache does not hold them."""
         self.faults: list[Fault] = []

@@ -1,6 +1,5 @@
 """Bad rows among good ones, on a running stack, and what a case of them needs beside the bench."""
 
-import itertools
 import re
 import shutil
 import signal
@@ -26,9 +25,6 @@ GOOD = 60
 Written = tuple[str, str | None]
 """Path and digest of a row."""
 
-_taken = itertools.count(2500)
-"""Images by number; the loads of a case take the first ones."""
-
 
 @dataclass(frozen=True)
 class Mixed:
@@ -39,8 +35,8 @@ class Mixed:
 
 
 def fresh_pictures(bench: Bench, count: int) -> list[Picture]:
-    """Images that no case has had before."""
-    return [picture for _ in range(count) for picture in bench.album.take(next(_taken), 1)]
+    """Images that the case has not had before."""
+    return [picture for _ in range(count) for picture in bench.album.take(next(bench.taken), 1)]
 
 
 def good_rows(bench: Bench, count: int = GOOD) -> list[Written]:
