@@ -1,14 +1,28 @@
-"""Records put straight on the source topic, as nobody but Connect should."""
+"""The source topic: records put straight on it, as nobody but Connect should, and how far the workers have read it."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from typing import NamedTuple
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from cargostream.records import SOURCE_TOPIC
+from cargostream.records import PARTITIONS, SOURCE_TOPIC, WORKER_GROUP
+from operations.lags import connect
 from tests.faults import collect
 from tests.faults.bench import Bench
 from tests.support.records import Record
+
+LIMIT = "max.message.bytes"
 
 
 class Put(NamedTuple):
@@ -36,3 +50,50 @@ def put_records(bench: Bench, records: Sequence[tuple[Record, int]]) -> list[Put
 def partitions(bench: Bench, ids: Sequence[int]) -> dict[int, int]:
     """The partition of each answered row's records."""
     return {source_id: row.source_partition for source_id, row in bench.pipeline.answers(ids).items()}
+
+
+def record_limit(bench: Bench, topic: str) -> int:
+    """The largest record, in bytes, that a topic takes."""
+    asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    admin = connect(bench.settings.bootstrap)
+    (told,) = admin.describe_configs([asked]).values()
+    return int(told.result(30)[LIMIT].value)
+
+
+def limit_records(bench: Bench, topic: str, largest: int) -> None:
+    """Let a topic take only records of so many bytes."""
+    entry = ConfigEntry(LIMIT, str(largest), incremental_operation=AlterConfigOpType.SET)
+    asked = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin = connect(bench.settings.bootstrap)
+    (done,) = admin.incremental_alter_configs([asked]).values()
+    done.result(30)
+
+
+def committed(admin: AdminClient) -> dict[int, int]:
+    """What the workers' group has committed, by partition; 0 where it never has."""
+    asked = ConsumerGroupTopicPartitions(WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, n) for n in range(PARTITIONS)])
+    found = admin.list_consumer_group_offsets([asked], request_timeout=10)[WORKER_GROUP].result(10)
+    return {at.partition: max(at.offset, 0) for at in found.topic_partitions or [] if at.error is None}
+
+
+@contextmanager
+def never_back(bench: Bench) -> Iterator[list[dict[int, int]]]:
+    """No offset that the workers' group has committed goes back as long as this lasts; what was seen, look by look."""
+    admin, over = connect(bench.settings.bootstrap), threading.Event()
+    seen: list[dict[int, int]] = []
+
+    def look() -> None:
+        while not over.wait(0.1):
+            with suppress(KafkaException):
+                seen.append(committed(admin))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+    back = [(earlier, later) for earlier, later in pairwise(seen)
+            if any(later[number] < earlier[number] for number in earlier.keys() & later.keys())]
+    assert not back, f"offsets went back: {back[:3]}"

@@ -7,13 +7,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 from confluent_kafka import Consumer, TopicPartition
+from sqlalchemy import Row
 
 from benchmarks.stack import Stack
 from operations.lags import connect
+from tests.faults.bench import Bench
 from tests.support.hostile import mlflow, told
 
 LARGEST = 300_000_000
@@ -77,10 +81,33 @@ def destinations(process: psutil.Process) -> Iterator[set[tuple[str, int]]]:
         thread.join()
 
 
-def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """{path: (size, time of change)} of everything below a folder."""
-    return {str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns)
-            for path in folder.rglob("*")}
+class Tail:
+    """What a part's log gains from now on. One that is full is cut to nothing, and grows again."""
+
+    def __init__(self, stack: Stack, part: str) -> None:
+        self._file = stack.home / "logs" / f"{part}.log"
+        self._begin = self._size()
+
+    def read(self) -> str:
+        with self._file.open("rb") as file:
+            file.seek(self._begin if self._size() >= self._begin else 0)
+            return file.read().decode(errors="replace")
+
+    def _size(self) -> int:
+        return self._file.stat().st_size if self._file.exists() else 0
+
+
+def moment(bench: Bench) -> datetime:
+    """Now, by the target's clock."""
+    at: datetime = bench.pipeline.ask("SELECT clock_timestamp() AS at")[0].at
+    return at
+
+
+def events(bench: Bench, kind: str, since: datetime, subject: str = "%") -> list[Row[Any]]:
+    """Events of a kind that came after a moment, oldest first; `subject` as in LIKE."""
+    return list(bench.pipeline.ask(
+        "SELECT severity, subject, detail FROM cargo_event WHERE kind = :kind AND stored_at >= :since "
+        "AND subject LIKE :subject ORDER BY stored_at", kind=kind, since=since, subject=subject))
 
 
 def exposed(stack: Stack) -> Iterator[tuple[str, bytes]]:

@@ -18,7 +18,7 @@ from tests.faults.bench import Bench
 from tests.faults.case import case
 from tests.faults.cases.rows import invalid_records
 from tests.faults.inputs import answered, good_rows, paused_worker, resident_kb, same_worker, write_among_good
-from tests.faults.topic import partitions, put_records
+from tests.faults.topic import committed, partitions, put_records
 from tests.support.records import HARMLESS, INVALID, record, unreadable
 
 BYTES = ("empty", "no json", "cut", "utf-16", "latin-1", "byte order mark", "two values", "bytes key")
@@ -80,10 +80,11 @@ def again(bench: Bench) -> str:
     put_records(bench, [((originals[i].key(), originals[i].value()), originals[i].partition() or 0) for i in some])
     bench.settle()
     before, repeats = _answers(bench), bench.repeats()
-    records = sum(_committed(bench).values())
+    admin = connect(bench.settings.bootstrap)
+    records = sum(committed(admin).values())
     with paused_worker(bench):
         _rewind(bench)
-    bench.pipeline.wait("the topic read once more", lambda: sum(_committed(bench).values()) >= records, 120)
+    bench.pipeline.wait("the topic read once more", lambda: sum(committed(admin).values()) >= records, 120)
     bench.settle()
     after = _answers(bench)
     other = [(before[i], after.get(i)) for i in before if after.get(i) != before[i]]
@@ -158,13 +159,6 @@ def _answers(bench: Bench) -> dict[int, tuple[object, ...]]:
     return {row.source_id: tuple(row) for row in bench.pipeline.ask(
         "SELECT * FROM cargo_prediction WHERE source_id >= :first AND error_code IS DISTINCT FROM 'file_not_found'",
         first=bench.first)}
-
-
-def _committed(bench: Bench) -> dict[int, int]:
-    asked = ConsumerGroupTopicPartitions(WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, n) for n in range(PARTITIONS)])
-    admin = connect(bench.settings.bootstrap)
-    found = admin.list_consumer_group_offsets([asked], request_timeout=10)[WORKER_GROUP].result(10)
-    return {at.partition: max(at.offset, 0) for at in found.topic_partitions or []}
 
 
 def _rewind(bench: Bench) -> None:
