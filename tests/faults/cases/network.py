@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from benchmarks.stack import Stack
 from cargostream.cli.status import read_status
@@ -62,17 +62,31 @@ def databases_silent(bench: Bench) -> str:
     return bench.verdict(whole_within=60)
 
 
-@case("A16", "3 Mbit/s on the link to each service", "slower, no errors", faults=1, needs=NETWORK,
-      stack=networked_stack)
+@case("A16", "100 ms and 3 Mbit/s on the link to each service", "slower, no errors, no part started anew", faults=1,
+      needs=NETWORK, stack=networked_stack)
 def narrow_links(bench: Bench) -> str:
     settings = bench.settings
-    ports = (settings.source_port, settings.target_port, settings.kafka_port, settings.connect_port)
-    before = {part: bench.services.restarts(part) for part in EVERYTHING}
-    load = bench.load(rate=20, burst=0.5)
-    with network.throttled(ports, 3):
-        bench.inject("3 Mbit/s everywhere", lambda: None)
+    ports = (settings.source_port, settings.target_port, settings.kafka_port, settings.connect_port,
+             settings.mlflow_port)
+    parts = {part: bench.services.restarts(part) for part in EVERYTHING}
+    bench.load(300, burst=0).finish()
+    bench.settle()
+    before = _median_latency(bench, 0)
+    last = max(bench.loads[0].acknowledged)
+    with ExitStack() as links:
+        load = bench.load(rate=200)
+        bench.inject("100 ms and 3 Mbit/s everywhere", lambda: links.enter_context(network.slow(ports, 3, 0.1)))
         load.finish()
         bench.settle()
         assert not (reasons := read_status(settings)["reasons"]), reasons
-    assert {part: bench.services.restarts(part) for part in EVERYTHING} == before
-    return bench.verdict()
+    assert {part: bench.services.restarts(part) for part in EVERYTHING} == parts
+    during = _median_latency(bench, last)
+    assert during > before + 0.5, f"rows took {during:.2f} s, and {before:.2f} s before: the links were not slow"
+    return f"median from commit to answer {during:.1f} s, {before:.2f} s before; {bench.verdict()}"
+
+
+def _median_latency(bench: Bench, after: int) -> float:
+    """Seconds from the commit of a row to its answer, of rows of the case with a larger id."""
+    return float(bench.pipeline.ask(
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms) / 1000 AS s FROM cargo_result "
+        "WHERE source_id >= :first AND source_id > :after", first=bench.first, after=after)[0].s)
