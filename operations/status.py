@@ -16,6 +16,7 @@ from cargostream.settings import Settings
 from operations.dead_letters import count_handled
 from operations.lags import Topics, read_topics
 from operations.rows import Rows, query, read_rows
+from operations.words import in_one_line
 
 RUNNING = 1000
 """Answers that the running accuracy is about."""
@@ -92,7 +93,7 @@ def read_data(settings: Settings) -> Data:
             try:
                 read[name] = answer.result()
             except (DBAPIError, KafkaException, TimeoutError) as error:
-                unreadable[name] = _words(error)
+                unreadable[name] = in_one_line(error)
     finally:
         source.dispose()
         target.dispose()
@@ -116,9 +117,3 @@ def _worker(host: str, port: int) -> Worker:
     except (httpx.HTTPError, ValueError) as error:
         return Worker(address, False, None, {"error": str(error)})
     return Worker(address, answer.status_code == 200, detail.get("model_version"), detail)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, KafkaException):
-        return str(error.args[0].str())
-    return (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]

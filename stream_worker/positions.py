@@ -97,7 +97,7 @@ class Broker:
             found = asked.result(TIMEOUT_S)
             return Described(str(found.topic_id), len(found.partitions))
         except (KafkaException, TimeoutError) as error:
-            raise Unavailable(f"Topic {topic} cannot be looked at: {_words(error)}.") from error
+            raise Unavailable(f"Topic {topic} cannot be looked at: {in_words(error)}.") from error
 
     def positions(self, topic: str, partitions: set[int]) -> dict[int, Position]:
         """The position of each partition. Raises Unavailable."""
@@ -139,10 +139,13 @@ class Broker:
         try:
             yield reader
         except KafkaException as error:
-            raise Unavailable(f"The broker at {self._bootstrap} does not answer: {_words(error)}.") from error
+            raise Unavailable(f"The broker at {self._bootstrap} does not answer: {in_words(error)}.") from error
         finally:
             reader.close()
 
 
-def _words(error: KafkaException | TimeoutError) -> str:
-    return str(error.args[0].str()) if isinstance(error, KafkaException) else f"no answer within {TIMEOUT_S} s"
+def in_words(error: Exception) -> str:
+    """What the broker says, or that it says nothing."""
+    if isinstance(error, KafkaException):
+        return str(error.args[0].str())
+    return f"no answer within {TIMEOUT_S} s" if isinstance(error, TimeoutError) else str(error)

@@ -21,7 +21,7 @@ from cargostream.settings import Settings
 from stream_worker.logs import log
 from stream_worker.outcomes import Coordinates, Unreadable
 from stream_worker.pipeline import Pipeline
-from stream_worker.positions import Topic
+from stream_worker.positions import Topic, in_words
 
 BATCH = 32
 READ_S = 0.5
@@ -59,7 +59,7 @@ class Replays:
             try:
                 await self._read(Coordinates(REPLAY_TOPIC, self._topic().epoch, 0, 0))
             except (KafkaException, Unavailable) as error:
-                log.warning("repeats cannot be read", extra={"error": _words(error)})
+                log.warning("repeats cannot be read", extra={"error": in_words(error)})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), AGAIN_S)
         self._idle.set()
@@ -159,7 +159,3 @@ def _place(message: Message) -> tuple[int, int]:
     if partition is None or offset is None:
         raise KafkaException(KafkaError(KafkaError._STATE, "a record came from nowhere"))  # noqa: SLF001
     return partition, offset
-
-
-def _words(error: Exception) -> str:
-    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)

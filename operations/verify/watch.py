@@ -23,6 +23,7 @@ from operations.verify.repairs import Repairs
 from operations.verify.settle import Outcome, settle
 from operations.verify.slots import SLOT, Slot, change, read_slot
 from operations.verify.state import State, load, save
+from operations.words import in_one_line
 
 EVERY_S = 5.0
 BUSY_S = 0.2
@@ -72,7 +73,7 @@ class Watch:
                 break
             except (DBAPIError, KafkaException, Unavailable, TimeoutError) as error:
                 if not away:
-                    log.warning("The verification waits: %s", _words(error))
+                    log.warning("The verification waits: %s", in_one_line(error))
                 away = True
             self._pause(pause)
 
@@ -164,9 +165,3 @@ class Watch:
     def _pause(self, seconds: float) -> bool:
         self._looked()
         return self._stop.wait(seconds)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, KafkaException):
-        return str(error.args[0].str())
-    return (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]

@@ -112,10 +112,11 @@ def test_a_report_counts_what_is_mended_and_what_still_stands():
 
 @pytest.mark.parametrize(("state", "words"), [
     ({}, []),
-    ({"swept_rows": 5000, "ended_at": None, "ended_rows": None, "found": 0, "repaired": 0, "standing": 0},
+    ({"swept_rows": 5000, "ended_at": None, "ended_rows": None, "found": 0, "repaired": 0, "standing": 0,
+      "conflicts": 0},
      ["5,000 rows compared in the first sweep; 0 differed so far, 0 repaired, 0 still differ"]),
     ({"swept_rows": 0, "ended_at": "2026-11-21T12:00:00Z", "ended_rows": 7000, "found": 3, "repaired": 2,
-      "standing": 1},
+      "standing": 1, "conflicts": 0},
      ["all 7,000 rows compared by 2026-11-21T12:00:00Z; 3 differed so far, 2 repaired, 1 still differ"])])
 def test_status_says_how_far_it_is(state, words):
     assert [line for _, line in verify_lines({"verified": state})] == words
