@@ -46,7 +46,7 @@ def put(stack: Stack, topic: str, key: bytes, value: bytes, partition: int = 3,
     assert producer.flush(30) == 0
 
 
-def test_a_record_is_found_shown_replayed_and_put_aside_wherever_it_is_kept(stack: Stack) -> None:
+def test_a_record_is_found_shown_replayed_and_put_aside_wherever_it_is_kept(stack: Stack, pipeline: Pipeline) -> None:
     # One record that nobody can read comes to the worker and to the mirror, another to the source.
     put(stack, SOURCE_TOPIC, b'{"id": 1}', b'all-three \x1b[2J\xff "')
     put(stack, INGEST_TOPIC, b"k", b"[\"all-three\"]")
@@ -57,6 +57,10 @@ def test_a_record_is_found_shown_replayed_and_put_aside_wherever_it_is_kept(stac
     assert kafka["offset"] == target["offset"]
     assert (target["stage"], target["code"]) == ("apply", "22021")
     assert "JSON array" in source["reason"]
+    alarms = "SELECT subject FROM cargo_event WHERE kind = 'records_refused' AND severity = 'alarm' AND at > :since"
+    pipeline.wait("the alarms", lambda: {"source", "target"} <= {
+        row.subject for row in pipeline.ask(alarms, since=source["at"])})
+    assert "The source database refused records of cargo-ingest, " in stack.run("status")
 
     shown = dlq(stack, "show", kafka["id"])
     assert (shown["value"], shown["value_bytes"]) == ('all-three \\x1b[2J\\xff "', 17)
