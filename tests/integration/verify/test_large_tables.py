@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from cargostream.database import engine
-from cargostream.sql import read_sql
+from cargostream.sql import load_sql, read_sql
 from connectors.schema import apply_schema
 from operations.verify.differences import look
 from operations.verify.ranges import FIRST, compare, fetch, next_span
@@ -17,18 +17,7 @@ from tests.support.settings import settings_for
 
 ROWS = 1_000_000
 STEP = 5000
-FILL = {
-    "source": "INSERT INTO cargo (\"timestamp\", image_path, sha256) SELECT 'epoch', n || '.jpg', "
-              "md5(n::text) || md5(n::text) FROM generate_series(CAST(:first AS int), :last) AS n",
-    "target": 'INSERT INTO cargo (id, "timestamp", image_path, sha256, source_epoch, source_partition, source_offset, '
-              "stored_at) SELECT n, 'epoch', n || '.jpg', md5(n::text) || md5(n::text), 1, 0, n, "
-              "timestamptz '2026-11-21 10:00Z' + n * interval '1 ms' "
-              "FROM generate_series(CAST(:first AS int), :last) AS n",
-    "answers": "INSERT INTO cargo_prediction (source_id, status, source_epoch, source_partition, source_offset, "
-               "attempt, image_path, error_code, stored_at) SELECT n, 'rejected', 1, 0, n, 0, n || '.jpg', "
-               "'empty_file', timestamptz '2026-11-21 10:00Z' + n * interval '1 ms' "
-               "FROM generate_series(CAST(:first AS int), :last) AS n",
-}
+FILL = {"source": "fill_source", "target": "fill_mirror", "answers": "fill_answers"}
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +33,9 @@ def large(tmp_path_factory):
         def fill(first: int, last: int) -> None:
             for name, statement in FILL.items():
                 with engines[name].connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    connection.execute(text("SET statement_timeout = 0"))
-                    connection.execute(text(statement), {"first": first, "last": last})
-                    connection.execute(text("VACUUM ANALYZE"))
+                    connection.execute(load_sql("benchmarks.sql", "unhurried"))
+                    connection.execute(load_sql("benchmarks.sql", statement), {"first": first, "last": last})
+                    connection.execute(load_sql("benchmarks.sql", "settle"))
 
         yield operators, fill
         for each in (*engines.values(), *operators):

@@ -1,0 +1,2 @@
+-- Either server. What autovacuum does in time.
+VACUUM ANALYZE
