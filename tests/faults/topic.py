@@ -6,18 +6,11 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import NamedTuple
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from cargostream.records import PARTITIONS, SOURCE_TOPIC, WORKER_GROUP
-from operations.lags import connect
+from operations import lags
 from tests.faults import collect
 from tests.faults.bench import Bench
 from tests.support.records import Record
@@ -55,7 +48,7 @@ def partitions(bench: Bench, ids: Sequence[int]) -> dict[int, int]:
 def record_limit(bench: Bench, topic: str) -> int:
     """The largest record, in bytes, that a topic takes."""
     asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    admin = connect(bench.settings.bootstrap)
+    admin = lags.connect(bench.settings.bootstrap)
     (told,) = admin.describe_configs([asked]).values()
     return int(told.result(30)[LIMIT].value)
 
@@ -64,28 +57,28 @@ def limit_records(bench: Bench, topic: str, largest: int) -> None:
     """Let a topic take only records of so many bytes."""
     entry = ConfigEntry(LIMIT, str(largest), incremental_operation=AlterConfigOpType.SET)
     asked = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
-    admin = connect(bench.settings.bootstrap)
+    admin = lags.connect(bench.settings.bootstrap)
     (done,) = admin.incremental_alter_configs([asked]).values()
     done.result(30)
 
 
-def committed(admin: AdminClient) -> dict[int, int]:
-    """What the workers' group has committed, by partition; 0 where it never has."""
-    asked = ConsumerGroupTopicPartitions(WORKER_GROUP, [TopicPartition(SOURCE_TOPIC, n) for n in range(PARTITIONS)])
-    found = admin.list_consumer_group_offsets([asked], request_timeout=10)[WORKER_GROUP].result(10)
-    return {at.partition: max(at.offset, 0) for at in found.topic_partitions or [] if at.error is None}
+def committed(bench: Bench) -> dict[int, int]:
+    """What the workers' group has committed, by partition; none where it never has."""
+    asked = [(SOURCE_TOPIC, number) for number in range(PARTITIONS)]
+    found = lags.committed(bench.settings.bootstrap, WORKER_GROUP, asked)
+    return {number: offset for (_, number), offset in found.items() if offset >= 0}
 
 
 @contextmanager
 def never_back(bench: Bench) -> Iterator[list[dict[int, int]]]:
     """No offset that the workers' group has committed goes back as long as this lasts; what was seen, look by look."""
-    admin, over = connect(bench.settings.bootstrap), threading.Event()
+    over = threading.Event()
     seen: list[dict[int, int]] = []
 
     def look() -> None:
         while not over.wait(0.1):
             with suppress(KafkaException):
-                seen.append(committed(admin))
+                seen.append(committed(bench))
 
     thread = threading.Thread(target=look)
     thread.start()

@@ -80,11 +80,10 @@ def again(bench: Bench) -> str:
     put_records(bench, [((originals[i].key(), originals[i].value()), originals[i].partition() or 0) for i in some])
     bench.settle()
     before, repeats = _answers(bench), bench.repeats()
-    admin = connect(bench.settings.bootstrap)
-    records = sum(committed(admin).values())
+    records = sum(committed(bench).values())
     with paused_worker(bench):
         _rewind(bench)
-    bench.pipeline.wait("the topic read once more", lambda: sum(committed(admin).values()) >= records, 120)
+    bench.pipeline.wait("the topic read once more", lambda: sum(committed(bench).values()) >= records, 120)
     bench.settle()
     after = _answers(bench)
     other = [(before[i], after.get(i)) for i in before if after.get(i) != before[i]]
