@@ -23,6 +23,8 @@ import psutil
 CLONE_NEWNET = 0x40000000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 LATE = "late"
+QUEUE = "100"
+"""Packets that wait where a link is slow: with more of them they are late by seconds."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _inside = False
 
@@ -84,6 +86,7 @@ def slow(ports: Collection[int], mbit: float, delay_s: float) -> Iterator[None]:
         _run("tc", "qdisc", "add", "dev", "lo", "clsact")
         for number, port in enumerate(ports, 10):
             _class(number, f"{mbit}mbit", "20k", LATE)
+            _run("tc", "qdisc", "add", "dev", LATE, "parent", f"1:{number}", "pfifo", "limit", QUEUE)
             _steer(port, ("flowid", f"1:{number}"), ("dev", LATE, "parent", "1:"))
             _steer(port, ("action", "mirred", "egress", "redirect", "dev", LATE), ("dev", "lo", "egress"))
         try:
