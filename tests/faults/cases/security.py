@@ -132,7 +132,7 @@ def canaries(bench: Bench) -> str:
     bench.expect("../while the sink cannot", None, "path_not_allowed")
     bench.until("a sink task failed", lambda: "FAILED" in str(hostile.told(settings)), 180)
     apply_schema(settings)
-    said = bench.verdict(minimum=400)
+    said = bench.verdict()
     places = 0
     for place, content in watching.exposed(bench.stack):
         places += 1
@@ -396,4 +396,4 @@ def rotation(bench: Bench) -> str:
             engine(new, server, role).connect().close()
     bench.settings = bench.pipeline.settings = new
     bench.pipeline.source, bench.pipeline.target = engine(new, "source", "writer"), engine(new, "target", "operator")
-    return f"{len(rotated)} passwords changed; {bench.verdict(minimum=600)}"
+    return f"{len(rotated)} passwords changed; {bench.verdict()}"
