@@ -13,6 +13,7 @@ from cargostream.records import READER_GROUPS, REPLAY_GROUP
 from cargostream.settings import Settings
 from operations.lags import TIMEOUT_S, connect
 from operations.rows import query
+from operations.words import in_one_line
 
 STABLE = "STABLE"
 
@@ -42,8 +43,8 @@ def _missing(source: Engine, admin: AdminClient) -> str | None:
         if not any(slot["active"] for slot in query(source, "slot")):
             return "nobody reads the source's replication slot"
         for group, future in admin.describe_consumer_groups(NEEDED, request_timeout=TIMEOUT_S).items():
-            if future.result(TIMEOUT_S).state.name != STABLE:
+            if future.result(2 * TIMEOUT_S).state.name != STABLE:
                 return f"the group {group} has not handed out its partitions"
     except (DBAPIError, KafkaException, TimeoutError) as error:
-        return str(error).splitlines()[0]
+        return in_one_line(error)
     return None

@@ -69,7 +69,7 @@ def offsets(admin: AdminClient, partitions: Iterable[tuple[str, int]], which: Of
     """
     asked = {TopicPartition(topic, number): which for topic, number in partitions}
     found = admin.list_offsets(asked, request_timeout=TIMEOUT_S)
-    return {(at.topic, at.partition): future.result(TIMEOUT_S).offset for at, future in found.items()}
+    return {(at.topic, at.partition): future.result(2 * TIMEOUT_S).offset for at, future in found.items()}
 
 
 def committed(bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:

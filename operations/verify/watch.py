@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
+from itertools import islice
 from threading import Event as Flag
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from cargostream.errors import Unavailable
 from cargostream.settings import Settings
 from operations.verify import rises, told
-from operations.verify.differences import Difference
+from operations.verify.differences import Difference, look
 from operations.verify.files import MissingFiles
 from operations.verify.passage import Passage, Stopped
 from operations.verify.ranges import LAST, Span, compare, fetch, next_span
@@ -139,6 +140,7 @@ class Watch:
 
     def _settle(self, state: State, ids: set[int]) -> None:
         now = time.monotonic()
+        self._forget_mended()
         ids = {identity for identity in ids if identity not in self._standing}
         ids |= {identity for identity, due in self._standing.items() if due <= now}
         outcome = Outcome()
@@ -161,6 +163,14 @@ class Watch:
         if outcome.found:
             self._show({"found": {one.id: one.kind.value for one in outcome.found.values()},
                         "standing": sorted(outcome.standing)})
+
+    def _forget_mended(self) -> None:
+        """What somebody else has put right meanwhile stands no more, and `status` must not go on telling of it."""
+        some = list(islice(self._standing, STEP))
+        still = look(self._source, self._target, some) if some else {}
+        for identity in some:
+            if identity not in still:
+                del self._standing[identity]
 
     def _pause(self, seconds: float) -> bool:
         self._looked()

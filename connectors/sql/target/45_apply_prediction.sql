@@ -6,7 +6,6 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   came cargo_prediction_history := jsonb_populate_record(NULL::cargo_prediction_history, record);
-  answer cargo_prediction;
 BEGIN
   PERFORM unbent(record, to_jsonb(came));
   IF num_nulls(came.source_id, came.source_epoch, came.source_partition, came.source_offset, came.status) > 0 THEN
@@ -29,12 +28,20 @@ BEGIN
   END IF;
 
   IF came.purpose = 'current' THEN
-    answer := jsonb_populate_record(NULL::cargo_prediction, record);
-    answer.attempt := came.attempt;
-    answer.stored_at := came.stored_at;
     DELETE FROM cargo_prediction p WHERE p.source_id = came.source_id
       AND (p.source_epoch, p.source_offset, p.attempt) < (came.source_epoch, came.source_offset, came.attempt);
-    INSERT INTO cargo_prediction VALUES (answer.*) ON CONFLICT DO NOTHING;
+    -- By name: without a column that somebody dropped, this fails rather than lose what belongs there without a word.
+    INSERT INTO cargo_prediction (
+      source_id, status, source_epoch, source_partition, source_offset, attempt, "timestamp", image_path, target, label,
+      confidence, probabilities, error_code, error_detail, model_name, model_version, engine, image_sha256, brightness,
+      contrast, sharpness, saturated, embedding_distance, source_lsn, committed_at, received_at, predicted_at, stored_at)
+    VALUES (
+      came.source_id, came.status, came.source_epoch, came.source_partition, came.source_offset, came.attempt,
+      came."timestamp", came.image_path, came.target, came.label, came.confidence, came.probabilities, came.error_code,
+      came.error_detail, came.model_name, came.model_version, came.engine, came.image_sha256, came.brightness,
+      came.contrast, came.sharpness, came.saturated, came.embedding_distance, came.source_lsn, came.committed_at,
+      came.received_at, came.predicted_at, came.stored_at)
+    ON CONFLICT DO NOTHING;
   END IF;
 
   came.model_version := coalesce(came.model_version, 0);

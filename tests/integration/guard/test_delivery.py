@@ -67,17 +67,23 @@ def test_good_records_beside_a_bad_one_in_a_batch_are_applied(databases, source_
     assert [len(refused(PREDICTIONS_TOPIC, offset)) for offset in offsets] == [1, 0, 1]
 
 
-def test_an_error_that_is_not_the_records_own_fails_the_task(databases, answer, current):
+@pytest.mark.parametrize(("take", "give_back", "told"), [
+    ("ALTER TABLE cargo_prediction_history RENAME TO away", "ALTER TABLE away RENAME TO cargo_prediction_history",
+     "cargo_prediction_history"),
+    ("ALTER TABLE cargo_prediction RENAME sharpness TO away", "ALTER TABLE cargo_prediction RENAME away TO sharpness",
+     "sharpness"),
+], ids=["a table is gone", "a column is gone that may be null"])
+def test_an_error_that_is_not_the_records_own_fails_the_task(databases, answer, current, take, give_back, told):
     """The record stays with Connect until somebody mends what is wrong."""
     admin = databases.engine("target", "admin")
     with admin.begin() as connection:
-        connection.execute(text("ALTER TABLE cargo_prediction_history RENAME TO away"))
+        connection.execute(text(take))
     try:
-        with pytest.raises(Exception, match="cargo_prediction_history"):
+        with pytest.raises(Exception, match=told):
             answer(10)
     finally:
         with admin.begin() as connection:
-            connection.execute(text("ALTER TABLE away RENAME TO cargo_prediction_history"))
+            connection.execute(text(give_back))
     assert current() is None
     answer(10)
     assert current() == ("brick", 10, 0)

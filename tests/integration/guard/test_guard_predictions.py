@@ -13,9 +13,11 @@ from tests.support.databases import INSERT
 
 
 def test_every_field_arrives(databases, answer, source_id):
-    answer(10)
+    whole = {"error_code": "corrupt_image", "error_detail": "so that no field is without a value"}
+    answer(10, **whole)
     (row,) = databases.query("target", "SELECT * FROM cargo_prediction WHERE source_id = :id", id=source_id)
-    sent = msgspec.structs.asdict(msgspec.structs.replace(GOOD, source_id=source_id, source_offset=10))
+    sent = msgspec.structs.asdict(msgspec.structs.replace(GOOD, source_id=source_id, source_offset=10, **whole))
+    assert all(value is not None for value in sent.values())
     for name in sent.keys() - {"purpose", "timestamp", "committed_at", "received_at", "predicted_at"}:
         assert row[name] == pytest.approx(sent[name]), name
     assert row["timestamp"].isoformat() == "2026-11-21T10:00:00.123456+00:00"

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 import msgspec
 import pytest
@@ -105,6 +106,13 @@ def one_round(databases, rows, monkeypatch, differing=(), repairs=None):
     return heard
 
 
+class Way:
+    """On which nothing is."""
+
+    def wait(self):
+        return True
+
+
 def test_what_differed_is_counted_before_its_repair(rows, state, databases, monkeypatch):
     """Whoever judges the pipeline meanwhile sees that a row owes its answer to the verification."""
     counted = []
@@ -118,17 +126,33 @@ def test_what_differed_is_counted_before_its_repair(rows, state, databases, monk
         def try_again(self, *_):
             return 0
 
-    class Way:
-        def wait(self):
-            return True
-
     monkeypatch.setattr("operations.verify.watch.MissingFiles", lambda *_: Repairs())
-    missing = rows.insert(3)
     monkeypatch.setattr("operations.verify.watch.Passage", lambda *_: Way())
+    missing = rows.insert(3)
     one_round(databases, rows, monkeypatch, missing, Repairs())
     assert counted == [3]
     kept = load(rows.engines[1])
     assert (kept.found, kept.repaired, kept.standing) == (3, 3, 0)
+
+
+def test_what_somebody_else_mended_stands_no_more(rows, state, databases, monkeypatch):
+    missing, stop, until, mended = rows.insert(2), threading.Event(), time.monotonic() + 30, []
+    monkeypatch.setattr("operations.verify.watch.Passage", lambda *_: Way())
+    monkeypatch.setattr("operations.verify.watch.compare", lambda *_: (2, set(missing)))
+    monkeypatch.setattr("operations.verify.watch.EVERY_S", 0.01)
+
+    def looked():
+        standing = load(rows.engines[1]).standing
+        if standing == 2 and not mended:
+            rows.mirror(missing)
+            rows.answer(missing)
+            mended.append(True)
+        if (mended and standing == 0) or time.monotonic() > until:
+            stop.set()
+
+    Watch(databases.settings, *rows.engines, None, lambda _: True, stop, looked).run()
+    assert mended
+    assert load(rows.engines[1]).standing == 0
 
 
 @pytest.fixture
@@ -157,7 +181,8 @@ def test_refused_records_are_told_once_for_each_rise(rows, databases, seen):
 
 def test_refused_records_that_are_handled_already_are_not_told(rows, databases, seen):
     databases.deliver("target", PREDICTIONS_TOPIC, b"[1]")
-    databases.query("target", "UPDATE refused SET handled = 'dismissed', handled_at = now(), handled_by = 'me'")
+    databases.query("target", "UPDATE refused SET handled = 'dismissed', handled_at = now(), handled_by = 'me' "
+                              "WHERE payload = '[1]'")
     assert seen() == []
 
 
@@ -182,7 +207,7 @@ def test_answers_that_contradict_each_other_are_told_once_for_each_rise(rows, da
     contradict("wood")
     (told,) = seen()
     assert told[:3] == ("answers_conflict", "alarm", "cargo_prediction_history")
-    assert f"1 more than before; the first stands (newest ids: {identity})" in told[3]
+    assert f"1 more than before; the first stands (newest ids: {identity}" in told[3]
     assert seen() == []
     contradict("ground")
     assert [one[0] for one in seen()] == ["answers_conflict"]
