@@ -9,7 +9,7 @@ from cargostream.settings import Settings
 from connectors.desired import CONNECTORS
 from connectors.rest import answer, connect
 
-RUNNING, FAILED, MISSING = "RUNNING", "FAILED", "MISSING"
+RUNNING, FAILED, UNASSIGNED, MISSING = "RUNNING", "FAILED", "UNASSIGNED", "MISSING"
 JAVA_CLASS = re.compile(r"^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*: ")
 
 PLAINER = {
@@ -40,13 +40,22 @@ def read_status(client: httpx.Client) -> list[dict[str, Any]]:
 
 def is_running(connector: dict[str, Any]) -> bool:
     """The connector runs, has a task, and all its tasks run."""
-    states = [connector["state"], *(task["state"] for task in connector["tasks"])]
+    states = _states(connector)
     return len(states) > 1 and set(states) == {RUNNING}
 
 
 def has_failed(connector: dict[str, Any]) -> bool:
     """The connector or one of its tasks failed and waits to be restarted."""
-    return FAILED in [connector["state"], *(task["state"] for task in connector["tasks"])]
+    return FAILED in _states(connector)
+
+
+def is_unassigned(connector: dict[str, Any]) -> bool:
+    """The connector or one of its tasks is with no Connect worker, or so Connect says."""
+    return UNASSIGNED in _states(connector)
+
+
+def _states(connector: dict[str, Any]) -> list[str]:
+    return [connector["state"], *(task["state"] for task in connector["tasks"])]
 
 
 def _one(name: str, found: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """What happens when a database, a slot or a right is gone for a while."""
 
+import json
 import threading
 import time
 from datetime import UTC, datetime
+
+from confluent_kafka import Producer
 
 from cargostream.records import SINK_CONNECTOR
 from connectors import heal
@@ -121,3 +124,20 @@ def test_a_failure_that_is_not_for_want_of_a_database_becomes_loud(
     (event,) = until(lambda: databases.query("target", events, since=since), "the alarm is in the table of events")
     assert (event["severity"], event["subject"]) == ("alarm", SINK_CONNECTOR)
     assert "permission denied" in event["detail"]
+
+
+def test_a_connector_that_connect_has_lost_sight_of_is_restarted(connectors, settings, insert, mirrored):
+    """Its word for how the connector was came after the word for how it is."""
+    producer = Producer({"bootstrap.servers": settings.bootstrap})
+    producer.produce("connect-status", key=f"status-connector-{SINK_CONNECTOR}", value=json.dumps(
+        {"state": "UNASSIGNED", "trace": None, "worker_id": f"{settings.host}:{settings.connect_port}",
+         "generation": 1, "version": None}))
+    assert producer.flush(20) == 0
+
+    def sink():
+        return next(each for each in status(settings) if each["name"] == SINK_CONNECTOR)
+
+    until(lambda: sink()["state"] == "UNASSIGNED", "Connect has lost sight of it")
+    heal_until(settings, {}, lambda: is_running(sink()), "it runs again, for Connect too", heal.STRAY_S + 20)
+    identity = insert("seen again.jpg")
+    until(lambda: mirrored(identity), "the row arrives")
