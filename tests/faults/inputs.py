@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ GOOD = 60
 
 Written = tuple[str, str | None]
 """Path and digest of a row."""
+
+
+UNFINISHED = "<unfinished ...>"
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,22 @@ def traced(pid: int, *options: str) -> Iterator[Trace]:
                 strace.wait(5)
             except subprocess.TimeoutExpired:  # it holds a call, and with it a process that wants to end
                 strace.kill()
-            trace.lines = file.read_text(errors="replace").splitlines()
+            trace.lines = list(_whole(file.read_text(errors="replace").splitlines()))
             file.unlink()
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """Calls with their results, also where strace broke off to tell of another thread's."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        thread, _, call = line.partition(" ")
+        if line.endswith(UNFINISHED):
+            begun[thread] = line.removesuffix(UNFINISHED)
+        elif resumed := re.fullmatch(r"\s*<\.\.\. \w+ resumed>(.*)", call):
+            yield begun.pop(thread, f"{thread} ") + resumed[1]
+        else:
+            yield line
+    yield from begun.values()
 
 
 def _is_traced(pid: int) -> bool:
