@@ -32,7 +32,8 @@ Run = Callable[["Bench"], str]
 class Case:
     """One row of the table. `faults` is how often the case calls `bench.inject`: fewer is a failure. `own_stack`: it
     changes settings or the schema, so that no other case may use the same stack; `stack` starts and removes one that is
-    made for it. `repairs`: what it does can only be mended by the verification; in every other case a repair is a loss.
+    made for it. `repairs`: what it does, such as records that are not Connect's on the topic, is the verification's to
+    mend; in every other case a repair is a loss.
     `quick`: `make test` runs it too. `needs`: rights that it cannot do without, see `NEEDS`; where they
     lack it is reported as not run. `run` is None for a case that cannot be run here at all, for the reason `why`."""
 
