@@ -127,8 +127,9 @@ def tried(admin: Engine, role: str, login: Engine, server: str) -> int:
         SELECT DISTINCT ON (c.oid) CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END AS kind,
                c.relname::text AS name, quote_ident(a.attname) AS "column"
           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND a.attidentity = ''
-         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'faults_audit'
-         ORDER BY c.oid, a.attnum""")  # that one is the fault cases' own
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')
+           AND NOT starts_with(c.relname, 'faults_')  -- the fault cases' own
+         ORDER BY c.oid, a.attnum""")
     denied = 0
     for one in columns:
         may = TABLE[server][f"{one['kind']} {one['name']}"].get(role, "").split()

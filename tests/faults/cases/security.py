@@ -154,7 +154,7 @@ def verbs(bench: Bench) -> str:
     settings, denied = bench.settings, 0
     for server in rights.TABLE:
         admin = engine(settings, server, "admin")
-        found = {name: roles for name, roles in rights.found(admin).items() if "faults_audit" not in name}
+        found = {name: roles for name, roles in rights.found(admin).items() if "faults_" not in name}
         assert found == rights.stated(admin, server), server
         for role in ROLES[server]:
             if role != "mlflow":
