@@ -33,9 +33,9 @@ class Case:
     """One row of the table. `faults` is how often the case calls `bench.inject`: fewer is a failure. `own_stack`: it
     changes settings or the schema, so that no other case may use the same stack; `stack` starts and removes one that is
     made for it. `repairs`: what it does, such as records that are not Connect's on the topic, is the verification's to
-    mend; in every other case a repair is a loss.
-    `quick`: `make test` runs it too. `needs`: rights that it cannot do without, see `NEEDS`; where they
-    lack it is reported as not run. `run` is None for a case that cannot be run here at all, for the reason `why`."""
+    mend, maybe after its end; in every other case a repair is a loss. `quick`: `make test` runs it too. `needs`: rights
+    that it cannot do without, see `NEEDS`; where they lack it is reported as not run. `run` is None for a case that
+    cannot be run here at all, for the reason `why`."""
 
     id: str
     injected: str

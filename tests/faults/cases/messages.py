@@ -33,7 +33,8 @@ def no_json(bench: Bench) -> str:
 
 
 @case("C7", "JSON of wrong types, without columns or with more, NaN, 1e999, 100,000 deep, keys twice",
-      "`invalid_message` where the row is known, else a dead letter; what changes nothing is predicted", repairs=True)
+      "`invalid_message` where the row is known, else a dead letter; what changes nothing is predicted", repairs=True,
+      own_stack=True)
 def odd_json(bench: Bench) -> str:
     letters = _dead_letters(bench, [name for name in unreadable() if name not in (*BYTES, *VERSIONS, *NULLS)])
     rows = good_rows(bench, len(HARMLESS))

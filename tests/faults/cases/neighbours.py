@@ -57,7 +57,7 @@ def second_ones(bench: Bench) -> str:
 
 @case("A25", "both databases without a free connection, Connect's own cut off, for 20 s; then the worker without a "
       "free file descriptor for 20 s",
-      "rows wait, of which hardly one gets through; tries again with backoff, recovers", faults=2)
+      "rows wait, and come slowly at most; tries again with backoff, recovers", faults=2)
 def nothing_free(bench: Bench) -> str:
     taken: list[Connection] = []
 
@@ -85,7 +85,7 @@ def nothing_free(bench: Bench) -> str:
             time.sleep(0.05)
         came = bench.progress()[1] - stood
         # A connection that comes free for a moment is enough for a batch; with one to keep, 20 s are enough for all.
-        assert came <= (rows - stood) / 2, f"{came} of {rows - stood} rows were answered all the same"
+        assert came <= (rows - stood) * 0.8, f"{came} of {rows - stood} rows were answered all the same"
     bench.hurt_at = time.monotonic()
     bench.whole(60)
 

@@ -49,7 +49,7 @@ def addresses(bench: Bench) -> str:
 
 @case("C3", "a path that is NULL, empty, blank, 10 KB long: by SQL, and in records put on the topic",
       "refused by the source; `invalid_message` from the topic, and the row's next change is answered as ever",
-      repairs=True)
+      repairs=True, own_stack=True)
 def no_paths(bench: Bench) -> str:
     for path in (None, "", " ", "\t\n", "x" * 10_000, "x" * 513):
         with pytest.raises(IntegrityError):
