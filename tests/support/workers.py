@@ -154,8 +154,15 @@ class Rig:
 
     def committed(self, group: str = WORKER_GROUP) -> dict[int, int]:
         """The committed offsets of the worker's group, or of REPLAY_GROUP, by partition."""
-        positions = BrokerView(self.broker.settings.bootstrap, group).positions(
-            *READER_GROUPS[group], set(range(PARTITIONS)))
+        broker, deadline = BrokerView(self.broker.settings.bootstrap, group), time.monotonic() + 30
+        while True:
+            try:
+                positions = broker.positions(*READER_GROUPS[group], set(range(PARTITIONS)))
+                break
+            except Unavailable:  # while the group's first coordinator comes up
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
         return {partition: p.committed for partition, p in positions.items() if p.committed is not None}
 
     def assert_all_answered(self, count: int) -> None:
