@@ -125,11 +125,9 @@ class Watch:
         return BUSY_S if hurry else EVERY_S
 
     def _tell_rises(self, state: State) -> None:
-        told_any = False
-        for event in rises.look(self._source, self._target, state):
-            self._notes.add(event)
-            told_any = True
-        if told_any:
+        if events := list(rises.look(self._source, self._target, state)):
+            for event in events:
+                self._notes.add(event)
             self._notes.send()
             save(self._target, state)
 

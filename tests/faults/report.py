@@ -120,7 +120,7 @@ def _cell(text: str) -> str:
 
 
 def _latest() -> str:
-    folders = [each for each in results.folder("x").parent.glob("*") if each.is_dir()]
+    folders = [each for each in results.root().glob("*") if each.is_dir()]
     if not folders:
         return results.commit()
     return max(folders, key=lambda each: max((file.stat().st_mtime for file in each.glob("*.json")), default=0)).name

@@ -22,10 +22,14 @@ def commit() -> str:
     return _git("log", "-1", "--format=%h", "--", ".", *DOCUMENTS) + ("-dirty" if dirty else "")
 
 
-def folder(of: str | None = None) -> Path:
+def root() -> Path:
     """Where results are kept; `FAULTS_RESULTS` names another place than .cargostream/faults."""
-    root = Path(os.environ.get("FAULTS_RESULTS") or CLONE / ".cargostream" / "faults")
-    return root / (of or commit())
+    return Path(os.environ.get("FAULTS_RESULTS") or CLONE / ".cargostream" / "faults")
+
+
+def folder(of: str | None = None) -> Path:
+    """The results of a commit."""
+    return root() / (of or commit())
 
 
 def read(of: str | None = None) -> dict[str, dict[str, Any]]:

@@ -120,8 +120,8 @@ def main() -> None:
             violations = [f"the run ended early: {type(error).__name__}: {error}"]
     report = {"about": about, **vars(options), "violations": violations, "figures": bench.figures,
               "faults": soak.faults, "samples": soak.samples}
-    results.folder("x").parent.mkdir(parents=True, exist_ok=True)
-    (results.folder("x").parent / "soak.json").write_text(json.dumps(report) + "\n")
+    results.root().mkdir(parents=True, exist_ok=True)
+    (results.root() / "soak.json").write_text(json.dumps(report) + "\n")
     REPORT.write_text(markdown(report), encoding="utf-8")
     print(f"{len(violations)} violations; {REPORT}", *violations[:20], sep="\n")
     sys.exit(1 if violations else 0)

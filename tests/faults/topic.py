@@ -1,6 +1,5 @@
 """The source topic: records put straight on it, as nobody but Connect should, and how far the workers have read it."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -13,6 +12,7 @@ from cargostream.records import PARTITIONS, SOURCE_TOPIC, WORKER_GROUP
 from operations import lags
 from tests.faults import collect
 from tests.faults.bench import Bench
+from tests.faults.watching import looking
 from tests.support.records import Record
 
 LIMIT = "max.message.bytes"
@@ -72,21 +72,14 @@ def committed(bench: Bench) -> dict[int, int]:
 @contextmanager
 def never_back(bench: Bench) -> Iterator[list[dict[int, int]]]:
     """No offset that the workers' group has committed goes back as long as this lasts; what was seen, look by look."""
-    over = threading.Event()
     seen: list[dict[int, int]] = []
 
     def look() -> None:
-        while not over.wait(0.1):
-            with suppress(KafkaException):
-                seen.append(committed(bench))
+        with suppress(KafkaException):
+            seen.append(committed(bench))
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with looking(look, 0.1):
         yield seen
-    finally:
-        over.set()
-        thread.join()
     back = [(earlier, later) for earlier, later in pairwise(seen)
             if any(later[number] < earlier[number] for number in earlier.keys() & later.keys())]
     assert not back, f"offsets went back: {back[:3]}"

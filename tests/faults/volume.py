@@ -14,7 +14,6 @@ from statistics import median
 
 from tests.faults import results
 from tests.faults.bench import Bench
-from tests.faults.faults import FAULTS
 from tests.faults.services import EVERYTHING
 from tests.faults.stacks import long_run
 
@@ -32,7 +31,7 @@ def run(bench: Bench, rows: int, kills: int) -> str:
     for number, name in enumerate(names):
         due = rows * (FIRST + SPREAD * number / len(names))
         bench.until(f"{due:.0f} rows answered", lambda due=due: bench.progress()[1] >= due, 1800)  # type: ignore[misc]
-        bench.inject(name, lambda name=name: FAULTS[name](bench))  # type: ignore[misc]
+        bench.strike(name)
         took = bench.whole(WHOLE_S)
         print(f"{name}: {bench.faults[-1].in_flight:,} rows in flight, whole again after {took:.1f} s", flush=True)
     bench.settle(3600)

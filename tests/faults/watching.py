@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -64,18 +64,29 @@ def open_from_outside(ports: set[int]) -> list[tuple[str, int]]:
 def destinations(process: psutil.Process) -> Iterator[set[tuple[str, int]]]:
     """What a process and its children talk to, looked at some fifty times a second for as long as the context lasts."""
     found: set[tuple[str, int]] = set()
-    over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.02):
-            with suppress(psutil.Error):
-                for one in [process, *process.children(recursive=True)]:
-                    found.update((end.raddr.ip, end.raddr.port) for end in one.net_connections("inet") if end.raddr)
+        with suppress(psutil.Error):
+            for one in [process, *process.children(recursive=True)]:
+                found.update((end.raddr.ip, end.raddr.port) for end in one.net_connections("inet") if end.raddr)
 
-    thread = threading.Thread(target=look)
+    with looking(look, 0.02):
+        yield found
+
+
+@contextmanager
+def looking(look: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Look again and again, in a thread, for as long as the context lasts."""
+    over = threading.Event()
+
+    def look_for_ever() -> None:
+        while not over.wait(every_s):
+            look()
+
+    thread = threading.Thread(target=look_for_ever)
     thread.start()
     try:
-        yield found
+        yield
     finally:
         over.set()
         thread.join()
